@@ -1,0 +1,27 @@
+# make repro   build everything on the demo music and print the scores
+# make test    run all tests
+# make lint    ruff and mypy
+# make bench   measure speed against the references
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test lint bench results spread clean
+
+repro: .venv/ready
+	dvc repro
+	soundstage show
+
+test: .venv/ready
+	pytest
+
+lint: .venv/ready
+	ruff check .
+	ruff format --check .
+	mypy
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
