@@ -1,0 +1,95 @@
+"""What makes a computed number stale: code, parameters, source, libraries.
+
+The code is read as syntax, with comments and docstrings taken out, together with every file of
+soundstage that it imports. So there is no version constant to forget, and a better comment costs
+nothing.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from soundstage.registry import PACKAGE
+
+# Shape the numbers of nearly everything, also where a file reaches them only through librosa.
+_ALWAYS = ("numpy", "scipy")
+
+
+def digest(value: Any) -> str:
+    """Return a short hex digest of a JSON-able value (sorted keys, so order does not matter)."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [
+                statement
+                for statement in node.body
+                if not (
+                    isinstance(statement, ast.Expr)
+                    and isinstance(statement.value, ast.Constant)
+                    and isinstance(statement.value.value, str)
+                )
+            ] or [ast.Pass()]
+    return tree
+
+
+def _project_file(module: str) -> Path | None:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def _read(file: Path) -> tuple[str, frozenset[Path], frozenset[str]]:
+    """Return a file's normalised code, the project files and the libraries that it imports."""
+    tree = _without_docstrings(ast.parse(file.read_text("utf-8")))
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    project = {f for m in modules if m.startswith("soundstage") and (f := _project_file(m))}
+    tops = {m.partition(".")[0] for m in modules}
+    libraries = tops - {"soundstage"} - set(sys.stdlib_module_names)
+    return ast.unparse(tree), frozenset(project), frozenset(libraries)
+
+
+def _closure(file: Path) -> dict[Path, tuple[str, frozenset[Path], frozenset[str]]]:
+    found: dict[Path, tuple[str, frozenset[Path], frozenset[str]]] = {}
+    waiting = [file]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found[current] = _read(current)
+            waiting.extend(found[current][1])
+    return found
+
+
+def code(file: Path) -> str:
+    """Return the digest of a file's code and of all project files it imports, itself included."""
+    return digest({str(f.relative_to(PACKAGE)): read[0] for f, read in _closure(file).items()})
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+def libraries(file: Path) -> dict[str, str]:
+    """Return the installed versions of the libraries that a file and its project files import."""
+    tops = {library for read in _closure(file).values() for library in read[2]} | set(_ALWAYS)
+    distributions = {_distributions().get(top, [top])[0] for top in tops}
+    return {name: importlib.metadata.version(name) for name in sorted(distributions)}

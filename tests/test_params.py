@@ -1,0 +1,97 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from soundstage import params
+from soundstage.errors import SoundstageError
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def change(tmp_path):
+    """Return a function that loads the project's parameters after replacing some text."""
+    text = (PROJECT / "params.yaml").read_text()
+
+    def load(*replacements):
+        changed = text
+        for old, new in replacements:
+            assert old in changed
+            changed = changed.replace(old, new, 1)
+        file = tmp_path / "params.yaml"
+        file.write_text(changed)
+        return params.load(file)
+
+    return load
+
+
+def test_the_projects_own_file_is_right(change):
+    loaded = change()
+    assert loaded.dataset.name == loaded.top.dataset
+    assert loaded.models["mfcc_lstm"].training.learning_rate == 1e-4
+    assert loaded.source_rate("mfcc") == 22050
+    assert loaded.source_rate("pcm8") == 16000
+
+
+def test_a_misspelt_name_is_reported_with_its_line_and_the_nearest(change):
+    message = r"^params\.yaml:\d+: features\.mel\.n_mel: no such parameter; did you mean 'n_mels'\?"
+    with pytest.raises(SoundstageError, match=message) as caught:
+        change(("n_mels: 128", "n_mel: 128"))
+    line = int(re.findall(r":(\d+):", str(caught.value))[0])
+    text = (PROJECT / "params.yaml").read_text().splitlines()
+    assert "n_mels: 128" in text[line - 1]
+
+
+def test_all_mistakes_are_reported_at_once_in_order(change):
+    with pytest.raises(SoundstageError) as caught:
+        change(
+            ("hop_length: 512", "hop_length: 0"),
+            ("model: mfcc_lstm", "model: mfcc_lstn"),
+            ("seed: 0 ", "seed: zero "),
+            ("epochs: 200", "epoch: 200"),
+        )
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        "model: no 'mfcc_lstn'; did you mean 'mfcc_lstm'?",
+        "seed: must be a integer, got 'zero'".replace("a integer", "an integer"),
+        "features.mel.hop_length: must be greater than 0, got 0",
+        "models.stats_cnn.training.epochs: is missing",
+        "models.stats_cnn.training.epoch: no such parameter; did you mean 'epochs'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("dataset: demo ", "dataset: dmeo ", r"dataset: no 'dmeo'; did you mean 'demo'"),
+        ("source: pcm8", "source: pcm", r"features.psd.source: no 'pcm'; did you mean 'pcm8'"),
+        ("input: librosa_stats", "input: stats", r"models.stats_cnn.input: no 'stats'"),
+        ("kind: svm", "kind: smv", r"models.svm.kind: no file models/smv.py; did you mean 'svm'"),
+        ("waveform: pcm8", "waveform: pcm16", r"audit.waveform: no 'pcm16'"),
+        ("test: 0.25", "test: 0.9", r"split.test: valid and test take 1.05"),
+        ("clips_per_shard: 16", "clips_per_shard: 16.5", r"store.clips_per_shard: must be"),
+        ("dtype: int8", "dtype: int9", r"waveforms.pcm8.dtype: must be 'int8'"),
+        ("target: genre", "target: [genre", r"params.yaml: not YAML"),
+        ("gamma: scale", "gamma: big", r"models.svm.gamma"),
+    ],
+)
+def test_mistakes(change, old, new, message):
+    with pytest.raises(SoundstageError, match=message):
+        change((old, new))
+
+
+def test_no_file_says_where_to_run(tmp_path):
+    with pytest.raises(SoundstageError, match="run in the project's folder"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_every_parameter_of_every_component_stands_in_the_file(change):
+    """Nothing is left to a default that a reader of params.yaml cannot see."""
+    loaded = change()
+    text = (PROJECT / "params.yaml").read_text()
+    for components in (loaded.features, loaded.models):
+        for component in components.values():
+            section = text[text.index(f"\n  {component.name}:") :]
+            for name in component.arguments:
+                assert re.search(rf"\b{name}: ", section), (component.name, name)
