@@ -1,0 +1,1 @@
+"""The store: shards of arrays, built once and read by everyone."""

@@ -1,0 +1,141 @@
+"""Reading the store: `open` a folder, take a feature by name, take a clip by name."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from soundstage.errors import SoundstageError
+from soundstage.registry import nearest
+from soundstage.store.partition import shard_of
+from soundstage.store.shards import FORMAT, KEY_LENGTH, Rejection, Shard
+
+
+class Feature:
+    """One folder of the store, a waveform or a feature: clip -> array.
+
+    Indexing takes a track's name or a content hash and returns a read-only array with the axes,
+    dtype and unit that `index` states. A clip that is missing is an error that says why.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.index: Mapping[str, Any] = json.loads((folder / "index.json").read_text("utf-8"))
+        except FileNotFoundError:
+            raise SoundstageError(f"{folder}: holds no index.json; run `dvc repro`") from None
+        except ValueError:
+            raise SoundstageError(f"{folder}/index.json: damaged; run `dvc checkout`") from None
+        if self.index["format"] != FORMAT:
+            raise SoundstageError(
+                f"{folder}: format {self.index['format']}, and this soundstage reads "
+                f"{FORMAT}; rebuild it with `dvc repro`"
+            )
+        self._files = {entry["prefix"]: folder / entry["file"] for entry in self.index["shards"]}
+        self._open: dict[str, Shard] = {}
+
+    def __repr__(self) -> str:
+        axes = ", ".join(self.index["axes"])
+        name, dtype, unit = (self.index[field] for field in ("name", "dtype", "unit"))
+        return f"<{name}: {len(self)} clips, {dtype} ({axes}), {unit}>"
+
+    def __len__(self) -> int:
+        """Return the number of rows: clips with equal bytes share one."""
+        return sum(entry["rows"] for entry in self.index["shards"])
+
+    def shard(self, prefix: str) -> Shard:
+        """Return an open shard by its prefix."""
+        if prefix not in self._open:
+            self._open[prefix] = Shard(self._files[prefix])
+        return self._open[prefix]
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield every shard, in order of prefix."""
+        return (self.shard(prefix) for prefix in self._files)
+
+    def shard_of(self, key: str) -> Shard:
+        """Return the shard that accounts for a content hash."""
+        prefix = shard_of(key, self._files)
+        if prefix is None:
+            raise SoundstageError(f"{self.folder}: no shard for {key}; run `dvc repro`")
+        return self.shard(prefix)
+
+    @cached_property
+    def _tracks(self) -> dict[str, str]:
+        tracks = self.folder.parent.parent / "tracks.parquet"
+        if not tracks.exists():
+            return {}
+        table = pl.read_parquet(tracks, columns=["track", "key"])
+        return dict(table.iter_rows())
+
+    def __getitem__(self, clip: str) -> np.ndarray:
+        """Return a clip's array by track name (`blues.00000`) or content hash."""
+        key = self._tracks.get(clip, clip)
+        if len(key or "") != KEY_LENGTH:
+            raise SoundstageError(f"no track {clip!r}; {nearest(clip, self._tracks)}")
+        shard = self.shard_of(key)
+        if key in shard.rejections:
+            rejection = shard.rejections[key]
+            raise SoundstageError(f"{clip}: quarantined ({rejection.reason}): {rejection.message}")
+        if key not in shard:
+            raise SoundstageError(f"{clip}: not in {self.folder}; run `dvc repro`")
+        return shard.array(key)
+
+    def members(self) -> list[str]:
+        """Return the content hashes that it accounts for, those without a row included."""
+        return sorted(key for shard in self.shards() for key in [*shard.keys, *shard.rejections])
+
+    def table(self) -> pl.DataFrame:
+        """Return a row a clip: its key, shape, checksum and what was measured along with it."""
+        parts = [
+            pl.DataFrame(
+                {"key": s.keys, "shape": s.shapes, "checksum": s.checksums, **s.attributes},
+                schema_overrides={
+                    "key": pl.String,
+                    "checksum": pl.String,
+                    "shape": pl.List(pl.Int64),
+                },
+            )
+            for s in self.shards()
+        ]
+        return pl.concat(parts, how="diagonal").sort("key")
+
+    def rejections(self) -> dict[str, Rejection]:
+        """Return content hash -> why it has no row."""
+        return {key: why for shard in self.shards() for key, why in shard.rejections.items()}
+
+
+class Store(Mapping[str, Feature]):
+    """A folder of features, by name."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise SoundstageError(f"{folder}: no such folder; run `dvc repro` to build the store")
+        self.folder = folder
+        self._opened: dict[str, Feature] = {}
+
+    def __getitem__(self, name: str) -> Feature:
+        """Open a feature or waveform by name."""
+        if name not in self._opened:
+            if name not in set(self):
+                raise SoundstageError(f"{self.folder}: no {name!r}; {nearest(name, self)}")
+            self._opened[name] = Feature(self.folder / name)
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(f.parent.name for f in self.folder.glob("*/index.json")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<store {self.folder}: {', '.join(self) or 'empty'}>"
+
+
+def open_store(folder: str | Path) -> Store:
+    """Open a store, e.g. `data/store`. Reads `index.json` files only, each when it is asked for."""
+    return Store(Path(folder))

@@ -1,0 +1,182 @@
+import hashlib
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundstage.errors import SoundstageError
+from soundstage.store.build import Description, build
+from soundstage.store.partition import partition
+from soundstage.store.read import Feature
+from soundstage.store.shards import Rejection, Row
+
+DESCRIPTION = Description(
+    name="length",
+    kind="length",
+    source="files",
+    parameters={"n": 1},
+    fingerprint="f" * 32,
+    libraries={},
+    axes=("sample",),
+    dtype="int64",
+    unit="1",
+    sample_rate=16000,
+)
+
+
+def keys(n):
+    return [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(n)]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Leaves a file for every row that it computes; rejects keys that begin with a digit 0."""
+
+    log: Path
+
+    def __call__(self, _prefix, wanted):
+        for key in wanted:
+            (self.log / f"{key}.{time.time_ns()}").touch()
+            if key.startswith("0"):
+                yield Rejection(key, "empty", "has none")
+            else:
+                yield Row(key, np.full(int(key[0], 16), int(key[1], 16)))
+
+
+@dataclass(frozen=True)
+class Fail(Compute):
+    """As Compute, but fails, or dies, at one key."""
+
+    at: str = ""
+    deadly: bool = False
+
+    def __call__(self, prefix, wanted):
+        for result in super().__call__(prefix, wanted):
+            if result.key == self.at:
+                if self.deadly:
+                    os.kill(os.getpid(), 9)
+                raise SoundstageError("that one")
+            yield result
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Return a function that builds a folder, and tells it and the number of rows computed."""
+    log = tmp_path / "log"
+
+    def run(
+        n, *, folder="store", jobs=1, compute=None, description=DESCRIPTION, order=1, cache="c"
+    ):
+        monkeypatch.setenv("SOUNDSTAGE_JOBS", str(jobs))
+        log.mkdir(exist_ok=True)
+        before = len(list(log.iterdir()))
+        build(
+            tmp_path / folder,
+            description,
+            keys(n)[::order],
+            compute or Compute(log),
+            clips_per_shard=4,
+            cache=tmp_path / cache,
+        )
+        return tmp_path / folder, len(list(log.iterdir())) - before
+
+    run.log = log
+    return run
+
+
+def content(folder):
+    return {f.name: f.read_bytes() for f in folder.iterdir()}
+
+
+def test_every_key_has_a_row_or_a_reason(make):
+    folder, computed = make(40)
+    feature = Feature(folder)
+    assert computed == 40
+    assert feature.members() == sorted(keys(40))
+    assert set(feature.rejections()) == {k for k in keys(40) if k.startswith("0")}
+    for key in set(keys(40)) - feature.rejections().keys():
+        assert feature[key].tolist() == [int(key[1], 16)] * int(key[0], 16)
+
+
+def test_bytes_do_not_depend_on_jobs_order_or_cache(make):
+    one, _ = make(40)
+    two, _ = make(40, folder="other", jobs=2, order=-1, cache="c2")
+    assert content(one) == content(two)
+
+
+def test_a_second_build_computes_nothing_and_links(make):
+    first, _ = make(40)
+    second, computed = make(40, folder="again")
+    assert computed == 0
+    shards = [f for f in first.iterdir() if f.suffix == ".h5"]
+    assert all(f.stat().st_ino == (second / f.name).stat().st_ino for f in shards)
+
+
+def test_one_more_track_costs_one_extraction_and_leaves_other_shards(make):
+    before, _ = make(40)
+    after, computed = make(41, folder="after")
+    assert computed == 1
+    old, new = (partition(keys(n), 4) for n in (40, 41))
+    for prefix in old.keys() & new.keys():
+        if old[prefix] == new[prefix]:
+            name = f"{prefix}.h5"
+            assert (before / name).stat().st_ino == (after / name).stat().st_ino
+    afresh, _ = make(41, folder="afresh", cache="c2")
+    assert content(after) == content(afresh)
+
+
+def test_removing_tracks_computes_nothing(make):
+    make(41)
+    after, computed = make(30, folder="after")
+    assert computed == 0
+    afresh, _ = make(30, folder="afresh", cache="c2")
+    assert content(after) == content(afresh)
+
+
+def test_another_fingerprint_computes_anew(make):
+    make(10)
+    _, computed = make(10, description=replace(DESCRIPTION, fingerprint="e" * 32))
+    assert computed == 10
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failure_keeps_finished_shards_and_a_rerun_goes_on(make, jobs):
+    last = list(partition(keys(40), 4).values())[-1][-1]
+    with pytest.raises(SoundstageError, match="that one"):
+        make(40, jobs=jobs, compute=Fail(make.log, last))
+    folder, computed = make(40)
+    assert computed <= 4 * jobs
+    assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_a_worker_that_dies_is_an_error_and_a_rerun_goes_on(make):
+    last = list(partition(keys(40), 4).values())[-1][-1]
+    with pytest.raises(SoundstageError, match="a worker process died"):
+        make(40, jobs=2, compute=Fail(make.log, last, deadly=True))
+    folder, computed = make(40)
+    assert computed <= 8
+    assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_what_a_killed_run_left_is_swept(make, tmp_path):
+    shelf = tmp_path / "c" / "shards" / DESCRIPTION.fingerprint
+    shelf.mkdir(parents=True)
+    torn = [shelf / ".x.h5.999999999.tmp", shelf / "x-.999999999.h5.part"]
+    for file in torn:
+        file.write_bytes(b"torn")
+    make(10)
+    assert not any(file.exists() for file in torn)
+
+
+def test_index_describes_the_folder(make):
+    folder, _ = make(40)
+    index = Feature(folder).index
+    assert index["name"] == "length"
+    assert index["axes"] == ["sample"]
+    assert sum(entry["rows"] + entry["rejected"] for entry in index["shards"]) == 40
+    for entry in index["shards"]:
+        digest = hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
+        assert entry["sha256"] == digest

@@ -1,0 +1,124 @@
+import hashlib
+
+import h5py
+import numpy as np
+import polars as pl
+import pytest
+
+from soundstage.errors import SoundstageError
+from soundstage.store import shards
+from soundstage.store.shards import Rejection, Row, Shard
+
+
+def key(i):
+    return hashlib.sha256(bytes([i])).hexdigest()[:32]
+
+
+@pytest.fixture
+def rows(rng):
+    return [
+        Row(key(i), rng.standard_normal((3, n)).astype(np.float32), {"peak": float(i)})
+        for i, n in enumerate([5, 0, 7, 1])
+    ]
+
+
+REJECTIONS = [Rejection(key(9), "undecodable", "says ffmpeg"), Rejection(key(8), "empty", "ü")]
+KINDS = {"h5": {"axes": ("band", "frame")}, "parquet": {"axes": ("column",), "columns": ("a", "b")}}
+
+
+def flat(rows):
+    return [Row(r.key, np.array([r.attributes["peak"], 1], np.float32)) for r in rows]
+
+
+@pytest.fixture(params=KINDS)
+def written(request, tmp_path):
+    """Return a function that writes rows to a shard of either kind."""
+    suffix = request.param
+
+    def write(rows_, name="a"):
+        path = tmp_path / f"{name}.{suffix}"
+        chosen = rows_ if suffix == "h5" else flat(rows_)
+        shards.write(path, chosen, REJECTIONS, dtype="float32", **KINDS[suffix])
+        return path, chosen
+
+    return write
+
+
+def test_what_was_written_is_read(written, rows):
+    path, chosen = written(rows)
+    shard = Shard(path)
+    assert shard.keys == sorted(row.key for row in rows)
+    for row in chosen:
+        assert row.key in shard
+        np.testing.assert_array_equal(shard.array(row.key), row.array)
+        assert shard.array(row.key).dtype == np.float32
+        assert shard.shapes[shard.position(row.key)] == row.array.shape
+        assert shard.row(row.key).attributes == row.attributes
+    assert shard.rejections == {r.key: r for r in REJECTIONS}
+    assert key(9) not in shard
+
+
+def test_equal_rows_give_equal_bytes_in_any_order(written, rows):
+    first, _ = written(rows)
+    second, _ = written(rows[::-1], "b")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_shard_of_rejections_only(written):
+    path, _ = written([])
+    shard = Shard(path)
+    assert shard.keys == []
+    assert len(shard.rejections) == 2
+
+
+def test_plain_h5py_reads_it_as_the_format_says(tmp_path, rows):
+    path = tmp_path / "a.h5"
+    shards.write(path, rows, [], dtype="float32", axes=("band", "frame"))
+    expected = {row.key: row.array for row in rows}
+    with h5py.File(path) as shard:
+        assert shard["data"].chunks is None
+        for i, name in enumerate(shard["key"]):
+            start, shape = shard["offset"][i], shard["shape"][i]
+            row = shard["data"][start : start + shape.prod()].reshape(shape)
+            np.testing.assert_array_equal(row, expected[name.decode()])
+            digest = hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest()
+            assert shard["checksum"][i].decode() == digest
+
+
+def test_polars_reads_the_parquet_kind(tmp_path, rows):
+    path = tmp_path / "a.parquet"
+    shards.write(path, flat(rows), [], dtype="float32", **KINDS["parquet"])
+    table = pl.read_parquet(path)
+    assert table.columns == ["key", "checksum", "a", "b"]
+    assert table["a"].dtype == pl.Float32
+
+
+def test_a_flipped_byte_is_found(tmp_path, rows):
+    path = tmp_path / "a.h5"
+    shards.write(path, rows, [], dtype="float32", axes=("band", "frame"))
+    with h5py.File(path) as file:
+        place = file["data"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    shard = Shard(path)
+    with pytest.raises(SoundstageError, match="damaged"):
+        shard.row(shard.keys[0])
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.parquet"])
+def test_what_is_no_shard_is_a_clear_error(tmp_path, name):
+    (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(SoundstageError, match="not a readable shard"):
+        Shard(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((3, 2)), np.zeros(3, np.float32)], ids=["dtype", "dimensions"]
+)
+def test_a_row_of_another_kind_is_refused_and_nothing_is_left(tmp_path, array):
+    with pytest.raises(ValueError, match="expected float32"):
+        shards.write(
+            tmp_path / "a.h5", [Row(key(0), array)], [], dtype="float32", axes=("band", "frame")
+        )
+    assert not list(tmp_path.iterdir())

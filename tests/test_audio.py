@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import soundfile
+
+from soundstage import audio
+
+
+@pytest.fixture
+def stereo(rng):
+    return rng.uniform(-0.9, 0.9, (4410, 2)).astype(np.float32)
+
+
+def test_downmix_is_the_plain_mean(tmp_path, stereo, limits):
+    soundfile.write(tmp_path / "a.wav", stereo, 44100, subtype="FLOAT")
+    y, channels = audio.decode(tmp_path / "a.wav", 44100, limits)
+    assert channels == 2
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, stereo.mean(1))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_lossless_files_agree_with_libsndfile(tmp_path, stereo, limits, subtype):
+    soundfile.write(tmp_path / "a.wav", stereo, 22050, subtype=subtype)
+    expected = soundfile.read(tmp_path / "a.wav", dtype="float32")[0].mean(1)
+    y, _ = audio.decode(tmp_path / "a.wav", 22050, limits)
+    np.testing.assert_allclose(y, expected, atol=1e-7)
+
+
+def test_resampling_keeps_a_tone_and_the_duration(tmp_path, limits):
+    t = np.arange(44100) / 44100
+    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 1000 * t), 44100)
+    y, _ = audio.decode(tmp_path / "a.wav", 16000, limits)
+    assert abs(len(y) - 16000) <= 1
+    peak = np.abs(np.fft.rfft(y[:16000])).argmax()
+    assert peak == 1000
+    assert np.abs(y[2000:-2000]).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_names_are_not_options_or_protocols(tmp_path, stereo, limits):
+    for name in ("-i.wav", "a b's.wav", "concat:x|y.wav", "täst,=%d.wav"):
+        soundfile.write(tmp_path / name, stereo, 22050)
+        assert len(audio.decode(tmp_path / name, 22050, limits)[0]) == len(stereo)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", bytes(4096), b"#EXTM3U\n/etc/hostname\n", b"ffconcat version 1.0\nfile a.wav\n"],
+    ids=["empty", "text", "zeros", "playlist", "concat"],
+)
+def test_what_is_no_audio_is_rejected(tmp_path, content, limits):
+    (tmp_path / "a.mp3").write_bytes(content)
+    with pytest.raises(audio.RejectedAudioError) as verdict:
+        audio.decode(tmp_path / "a.mp3", 16000, limits)
+    assert verdict.value.reason in {"undecodable", "empty"}
+
+
+def test_a_playlist_reads_nothing_else(tmp_path, stereo, limits):
+    soundfile.write(tmp_path / "secret.wav", stereo, 22050)
+    (tmp_path / "a.mp3").write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path / 'secret.wav'}\n")
+    with pytest.raises(audio.RejectedAudioError):
+        audio.decode(tmp_path / "a.mp3", 16000, limits)
+
+
+def test_limits(tmp_path, limits):
+    soundfile.write(tmp_path / "long.wav", np.zeros(22050 * 3), 22050)
+    short = audio.Limits(limits.ffmpeg, 30, 2)
+    with pytest.raises(audio.RejectedAudioError, match="longer than 2 s"):
+        audio.decode(tmp_path / "long.wav", 16000, short)
+    hasty = audio.Limits(limits.ffmpeg, 1e-4, 60)
+    with pytest.raises(audio.RejectedAudioError) as verdict:
+        audio.decode(tmp_path / "long.wav", 16000, hasty)
+    assert verdict.value.reason == "timeout"
+
+
+def test_no_samples_and_no_numbers_are_rejected(tmp_path, limits):
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), 22050)
+    with pytest.raises(audio.RejectedAudioError) as verdict:
+        audio.decode(tmp_path / "none.wav", 22050, limits)
+    assert verdict.value.reason in {"empty", "undecodable"}
+    soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan), 22050, subtype="FLOAT")
+    with pytest.raises(audio.RejectedAudioError) as verdict:
+        audio.decode(tmp_path / "nan.wav", 22050, limits)
+    assert verdict.value.reason == "not_finite"
+
+
+def test_pcm8_rounds_and_clips():
+    y = np.array([0, 0.5, -0.5, 1.0, -1.0, 1.7, 1 / 128, 0.4 / 128, 0.6 / 128], np.float32)
+    stored = audio.quantise(y, "int8")
+    assert stored.dtype == np.int8
+    assert stored.tolist() == [0, 64, -64, 127, -128, 127, 1, 0, 1]
+
+
+def test_pcm8_costs_what_theory_says(rng):
+    """Uniform quantisation noise has the power of a step squared over 12."""
+    y = rng.uniform(-0.9, 0.9, 100_000).astype(np.float32)
+    found = audio.level(y, audio.quantise(y, "int8"))
+    expected = 10 * np.log10((0.9**2 / 3) / ((1 / 128) ** 2 / 12))
+    assert found["snr_db"] == pytest.approx(expected, abs=0.1)
+    assert found["clipped"] == 0
+    assert found["peak"] == pytest.approx(0.9, abs=1e-3)
+    assert found["rms"] == pytest.approx(0.9 / 3**0.5, abs=1e-2)
+    loud = audio.level(2 * y, audio.quantise(2 * y, "int8"))
+    assert loud["clipped"] == pytest.approx(1 - 1 / 1.8, abs=0.01)
+
+
+def test_an_unknown_system_ffmpeg_says_what_to_do(monkeypatch, tmp_path):
+    audio.ffmpeg_binary.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Exception, match="install it or say 'bundled'"):
+        audio.ffmpeg_binary("system")
