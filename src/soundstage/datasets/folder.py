@@ -1,0 +1,49 @@
+"""Any folder of genre folders: `root/<genre>/<clip>`, or `root/<genre>/<artist>/.../<clip>`."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+
+from soundstage.errors import SoundstageError
+
+CITATION = "your own music"
+LICENCE = "your own"
+METADATA: tuple[str, ...] = ()
+
+
+def fetch(root: Path) -> None:
+    """Check that the folder is there: it is yours, read in place, never written to."""
+    if not root.is_dir():
+        raise SoundstageError(
+            f"{root}: no such folder; say `root: /path/to/music` at this data set in params.yaml"
+        )
+
+
+def tracks(_root: Path, files: Sequence[str]) -> pl.DataFrame:
+    """Return a track a file: its genre is the first folder's name.
+
+    A folder between genre and file is the artist, a further one the album. The group, which a
+    split keeps together, is the artist where there is one, else the file itself. Files that lie
+    in no folder have no genre and are left out.
+    """
+    rows = []
+    for file in files:
+        genre, *between, name = PurePosixPath(file).parts if "/" in file else ("", file)
+        if not genre:
+            continue
+        artist, album = [*between, None, None][:2]
+        rows.append(
+            {
+                "track": str(PurePosixPath(file).with_suffix("")),
+                "path": file,
+                "genre": genre,
+                "tags": None,
+                "group": f"{genre}/{artist}" if artist else file,
+                "artist": artist,
+                "album": album,
+                "song": PurePosixPath(name).stem,
+            }
+        )
+    schema = {"tags": pl.List(pl.String)} | dict.fromkeys(("artist", "album"), pl.String)
+    return pl.DataFrame(rows, schema_overrides=schema)

@@ -1,0 +1,192 @@
+"""Filling the store: files to waveforms, waveforms to features."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from soundstage import audio, catalogue, fingerprint, paths, registry
+from soundstage.errors import SoundstageError
+from soundstage.listing import audio_keys, content_hash
+from soundstage.params import Component, Params, Waveform
+from soundstage.store.build import Description, build
+from soundstage.store.read import Feature
+from soundstage.store.shards import Rejection, Row
+
+
+def _paths(listing: Path) -> dict[str, str]:
+    """Return content hash -> the first path that has it."""
+    table = pl.read_parquet(listing, columns=["path", "key"]).drop_nulls().sort("path")
+    return dict(table.unique("key", keep="first").select("key", "path").iter_rows())
+
+
+@dataclass(frozen=True)
+class _Decode:
+    """Decodes the members of a shard; a file that gives no waveform is rejected with its reason."""
+
+    root: Path
+    listing: Path
+    waveform: Waveform
+    limits: audio.Limits
+
+    def __call__(self, _prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
+        path_of = _paths(self.listing)
+        for key in keys:
+            file = self.root / path_of[key]
+            if content_hash(file) != key:
+                raise SoundstageError(f"{file}: changed since it was listed; run again")
+            try:
+                y, channels = audio.decode(file, self.waveform.sr, self.limits)
+            except audio.RejectedAudioError as verdict:
+                yield Rejection(key, verdict.reason, verdict.message)
+                continue
+            stored = audio.quantise(y, self.waveform.dtype)
+            yield Row(key, stored, {"channels": float(channels), **audio.level(y, stored)})
+
+
+def decode(params: Params, name: str) -> dict[str, Any]:
+    """Decode every listed file to one waveform of the store.
+
+    Returns
+    -------
+    What `metrics/ingest/<name>.json` holds: how many files were accepted and quarantined, by
+    reason, the hours of audio, and for PCM-8 the median signal-to-noise ratio in dB.
+
+    Raises
+    ------
+    SoundstageError
+        A larger share than `decode.max_rejected_share` gives no waveform; lists the files.
+    """
+    waveform, limits = params.top.waveforms[name], params.top.decode
+    binary = audio.ffmpeg_binary(limits.ffmpeg)
+    parameters = waveform.model_dump() | {"max_seconds": limits.max_seconds}
+    libraries = fingerprint.libraries(Path(audio.__file__)) | {
+        "ffmpeg": audio.ffmpeg_version(binary)
+    }
+    description = Description(
+        name=name,
+        kind="waveform",
+        source="files",
+        parameters=parameters,
+        libraries=libraries,
+        fingerprint=fingerprint.digest(
+            [fingerprint.code(Path(audio.__file__)), parameters, libraries]
+        ),
+        axes=("sample",),
+        dtype=waveform.dtype,
+        unit="1/128 of full scale" if waveform.dtype == "int8" else "full scale",
+        sample_rate=waveform.sr,
+        hop_length=1,
+    )
+    listing = pl.read_parquet(paths.FILES)
+    build(
+        paths.STORE / name,
+        description,
+        audio_keys(listing),
+        _Decode(
+            catalogue.root(params.dataset),
+            paths.FILES.resolve(),
+            waveform,
+            audio.Limits(binary, limits.timeout_seconds, limits.max_seconds),
+        ),
+        clips_per_shard=params.top.store.clips_per_shard,
+        cache=paths.kept(),
+    )
+    return _verdicts(listing, Feature(paths.STORE / name), limits.max_rejected_share)
+
+
+def _verdicts(listing: pl.DataFrame, store: Feature, max_share: float) -> dict[str, Any]:
+    rejected = {key: (r.reason, r.message) for key, r in store.rejections().items()}
+    verdicts = [
+        (path, reason or rejected[key][0], "" if reason else rejected[key][1])
+        for path, key, reason in listing.select("path", "key", "reason").iter_rows()
+        if reason or key in rejected
+    ]
+    lines = [f"  {path}: {reason}: {message}" for path, reason, message in verdicts]
+    if len(verdicts) > max_share * len(listing):
+        raise SoundstageError(
+            f"{len(verdicts)} of {len(listing)} files give no audio, more than "
+            f"decode.max_rejected_share = {max_share:g} allows; mend or remove them, or allow "
+            "more:\n" + "\n".join(lines)
+        )
+    if verdicts:
+        print(f"quarantined {len(verdicts)} of {len(listing)} files:", *lines, sep="\n")
+    table = store.table()
+    samples = table["shape"].list.first().sum()
+    found = {
+        "listed": len(listing),
+        "accepted": len(listing) - len(verdicts),
+        "quarantined": len(verdicts),
+        "hours": round(samples / store.index["sample_rate"] / 3600, 6),
+    }
+    if verdicts:
+        reasons = pl.Series([reason for _, reason, _ in verdicts]).value_counts(sort=True)
+        found["reason"] = dict(sorted(reasons.iter_rows()))
+    if "snr_db" in table.columns:
+        found["snr_db_median"] = round(float(np.median(table["snr_db"])), 3)
+    return found
+
+
+@dataclass(frozen=True)
+class _Extract:
+    """Computes a feature of the members of a shard; rejections of the source are handed on."""
+
+    source: Path
+    feature: Component
+
+    def __call__(self, prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
+        source = Feature(self.source)
+        function = registry.component("features", self.feature.kind)
+        shard = source.shard(prefix)
+        for key in keys:
+            if key in shard.rejections:
+                yield shard.rejections[key]
+                continue
+            try:
+                array = function(
+                    shard.array(key), source.index["sample_rate"], **self.feature.arguments
+                )
+            except ValueError as error:
+                raise SoundstageError(f"{self.feature.name}: clip {key}: {error}") from error
+            yield Row(key, array)
+
+
+def extract(params: Params, name: str) -> None:
+    """Compute one feature of every clip of its source."""
+    feature = params.features[name]
+    source = Feature(paths.STORE / feature.input)
+    module = registry.load("features", feature.kind)
+    file = registry.source_file("features", feature.kind)
+    libraries = fingerprint.libraries(file)
+    description = Description(
+        name=name,
+        kind=feature.kind,
+        source=feature.input,
+        parameters=feature.arguments,
+        libraries=libraries,
+        fingerprint=fingerprint.digest(
+            [
+                fingerprint.code(file),
+                dict(feature.arguments),
+                source.index["fingerprint"],
+                libraries,
+            ]
+        ),
+        axes=module.AXES,
+        dtype=module.DTYPE,
+        unit=module.UNIT,
+        columns=getattr(module, "COLUMNS", ()),
+        sample_rate=source.index["sample_rate"],
+        hop_length=feature.arguments.get("hop_length"),
+    )
+    build(
+        paths.STORE / name,
+        description,
+        source.members(),
+        _Extract(source.folder.resolve(), feature),
+        clips_per_shard=params.top.store.clips_per_shard,
+        cache=paths.kept(),
+    )

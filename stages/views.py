@@ -1,0 +1,27 @@
+"""List the rows of the store that one model reads."""
+
+import polars as pl
+from _start import run
+
+from soundstage import fingerprint, paths, registry, tracks, views
+from soundstage.params import Params
+from soundstage.store.read import Feature
+
+
+def main(params: Params, name: str) -> None:
+    """Write the model's view; where it cannot have this data set, an empty one that says why."""
+    model = params.models[name]
+    view = views.build(
+        tracks.read(paths.TRACKS),
+        pl.read_parquet(paths.SPLITS),
+        Feature(paths.STORE / model.input),
+        model=name,
+        target=params.top.target,
+        code=fingerprint.code(registry.source_file("models", model.kind)),
+    )
+    print(f"{name}: {view.about.empty or f'{len(view.rows)} segments of {view.about.input}'}")
+    views.write(view, paths.VIEWS / f"{name}.parquet")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+import pytest
+
+from soundstage.datasets import folder
+from soundstage.errors import SoundstageError
+
+
+def test_folders_name_genre_artist_and_album(tmp_path):
+    table = folder.tracks(
+        tmp_path, ["rock/Who/Tommy/1.mp3", "rock/Who/2.mp3", "pop/3.mp3", "stray.mp3"]
+    )
+    rows = table.select("track", "genre", "artist", "album", "group", "song").rows()
+    assert rows == [
+        ("rock/Who/Tommy/1", "rock", "Who", "Tommy", "rock/Who", "1"),
+        ("rock/Who/2", "rock", "Who", None, "rock/Who", "2"),
+        ("pop/3", "pop", None, None, "pop/3.mp3", "3"),
+    ]
+
+
+def test_a_missing_folder_says_where_to_name_it(tmp_path):
+    folder.fetch(tmp_path)
+    with pytest.raises(SoundstageError, match=r"say `root: /path/to/music`"):
+        folder.fetch(tmp_path / "none")
