@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundstage import audio
+from soundstage import audio, fingerprint
+from soundstage.store import shards
+from soundstage.store.build import Description, build
+from soundstage.store.read import Feature
 
 RATE = 22050
 
@@ -39,3 +42,35 @@ def music(tmp_path_factory) -> Path:
     (root / "bass" / "artist0" / "broken.mp3").write_bytes(b"no music in here")
     (root / "notes.txt").write_text("not music either")
     return root
+
+
+@pytest.fixture
+def fill(tmp_path):
+    """Return a function that fills a store folder of `tmp_path/data` with given rows."""
+
+    def fill(name, rows, *, axes, rejections=(), columns=()):
+        known = {row.key: row for row in [*rows, *rejections]}
+        description = Description(
+            name=name,
+            kind=name,
+            source="files",
+            parameters={},
+            fingerprint=fingerprint.digest([name, [shards.checksum(row.array) for row in rows]]),
+            libraries={},
+            axes=axes,
+            dtype=str(rows[0].array.dtype),
+            unit="1",
+            sample_rate=16000,
+            columns=columns,
+        )
+        build(
+            tmp_path / "data" / "store" / name,
+            description,
+            sorted(known),
+            lambda _, keys: (known[key] for key in keys),
+            clips_per_shard=4,
+            cache=tmp_path / "cache",
+        )
+        return Feature(tmp_path / "data" / "store" / name)
+
+    return fill

@@ -23,8 +23,12 @@ from soundstage.loading import Segments
 from soundstage.params import Component
 from soundstage.training import device
 
-# Part of scikit-learn and soundstage, but not on skops' own list of types.
-TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._TemperatureScaling"]
+# Parts of scikit-learn that are not on skops' own list of types.
+TRUSTED = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.model_selection._split.StratifiedKFold",
+]
 
 
 @dataclass(frozen=True)

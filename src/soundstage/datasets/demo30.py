@@ -1,0 +1,21 @@
+"""The demo's music in clips of 30 s, for models that need them: see `demo`."""
+
+from pathlib import Path
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from soundstage.datasets import demo
+from soundstage.datasets.demo import CITATION, LICENCE, METADATA, tracks
+
+__all__ = ["CITATION", "LICENCE", "METADATA", "fetch", "tracks"]
+
+
+def fetch(
+    root: Path,
+    *,
+    clips_per_style: PositiveInt = 10,
+    seconds: PositiveFloat = 30.0,
+    seed: NonNegativeInt = 0,
+) -> None:
+    """Render what is missing under `root`, as `demo.fetch` does."""
+    demo.fetch(root, clips_per_style=clips_per_style, seconds=seconds, seed=seed)

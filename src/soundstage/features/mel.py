@@ -1,0 +1,67 @@
+"""Log-mel spectrogram."""
+
+import librosa
+import numpy as np
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+
+from soundstage.errors import SoundstageError
+
+UNIT = "dB"
+AXES = ("frequency", "frame")
+DTYPE = "float32"
+
+
+def mel(
+    y: np.ndarray,
+    sr: int,
+    *,
+    n_fft: PositiveInt = 2048,
+    hop_length: PositiveInt = 512,
+    n_mels: PositiveInt = 128,
+    fmin: NonNegativeFloat = 0.0,
+    fmax: PositiveFloat | None = None,
+    top_db: PositiveFloat | None = None,
+) -> np.ndarray:
+    """Power in mel bands, 10 log10 with 0 dB at a power of 1 and a floor of -100 dB.
+
+    Frames are centred on samples 0, hop_length, 2·hop_length ... under a Hann window, with zeros
+    beyond both ends. The bands are Slaney's: triangles of equal area on the mel scale.
+
+    Args:
+        y: float32 (n,), full scale ±1.
+        sr: sample rate in Hz.
+        n_fft: samples a frame.
+        hop_length: samples from one frame to the next.
+        n_mels: bands.
+        fmin: lower edge of the first band in Hz.
+        fmax: upper edge of the last band in Hz; None is sr / 2.
+        top_db: raise whatever lies more than this many dB below the clip's maximum up to there.
+            None, unlike librosa's 80, keeps each value a function of its own frame: a maximum
+            over the clip would let one loud frame alter all others, and a cut of a clip would
+            differ from the same cut of its spectrogram. A model that wants the floor clamps its
+            own input.
+
+    Returns:
+        float32 (n_mels, 1 + n // hop_length), also for a clip shorter than one frame.
+
+    Raises:
+        ValueError: no samples.
+        SoundstageError: a band so narrow, or so far above sr / 2, that no frequency bin is in it.
+
+    Source: `librosa.feature.melspectrogram` and `librosa.power_to_db(ref=1.0)`.
+    """
+    if y.size == 0:
+        raise ValueError("no samples")
+    bands = librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
+    empty = np.count_nonzero(~bands.any(axis=1))
+    if empty:
+        raise SoundstageError(
+            f"{empty} of {n_mels} mel bands hold no frequency bin at {sr} Hz with n_fft={n_fft}; "
+            "lower n_mels, raise n_fft, or keep fmin < fmax <= sr / 2"
+        )
+    # librosa warns of a clip below one frame. Zeros to its right are what centring pads with.
+    padded = librosa.util.fix_length(y, size=max(y.size, n_fft))
+    spectrum = librosa.stft(padded, n_fft=n_fft, hop_length=hop_length)
+    power = np.abs(spectrum[:, : 1 + y.size // hop_length]) ** 2
+    S = librosa.power_to_db(bands @ power, ref=1.0, top_db=top_db)
+    return S.astype(np.float32, copy=False)

@@ -1,0 +1,68 @@
+"""MFCC of equal slices of a clip, as paper 004 feeds them to its deep models."""
+
+import librosa
+import numpy as np
+from pydantic import PositiveFloat, PositiveInt
+
+from soundstage.errors import SoundstageError
+
+UNIT = "dB"
+AXES = ("slice", "frame", "coefficient")
+DTYPE = "float32"
+
+
+def mfcc(
+    y: np.ndarray,
+    sr: int,
+    *,
+    slice_seconds: PositiveFloat = 3.0,
+    n_mfcc: PositiveInt = 13,
+    n_fft: PositiveInt = 2048,
+    hop_length: PositiveInt = 512,
+) -> np.ndarray:
+    """Mel-frequency cepstral coefficients, each slice analysed as a clip of its own.
+
+    A slice has L = round(slice_seconds · sr) samples and 1 + L // hop_length centred frames:
+    66,150 samples and 130 frames at 22,050 Hz. Paper 004 keeps the segments that give exactly
+    that many frames, so a last slice that lacks at most L % hop_length samples counts as well
+    (its missing samples are the zeros that centring pads with); a shorter remainder is dropped.
+    Hence (n + L % hop_length) // L slices: a GTZAN clip of 661,408 samples (92 short of ten whole
+    slices) has 10, one of 661,344 has 9.
+
+    Args:
+        y: float32 (n,), full scale ±1.
+        sr: sample rate in Hz.
+        slice_seconds: length of a slice; at least one analysis frame and one hop.
+        n_mfcc: coefficients, at most 128 (the mel bands they are made from).
+        n_fft: samples a frame.
+        hop_length: samples from one frame to the next.
+
+    Returns:
+        float32 (slices, frames, n_mfcc), unscaled; (0, frames, n_mfcc) for a clip below one slice.
+
+    Raises:
+        ValueError: no samples.
+        SoundstageError: a slice shorter than a frame or a hop, or too many coefficients.
+
+    Source: paper 004, its deep models' data; `librosa.feature.mfcc` with 128 mel bands and
+    everything more than 80 dB below the slice's own maximum raised to there.
+    """
+    if y.size == 0:
+        raise ValueError("no samples")
+    length = round(slice_seconds * sr)
+    if length < max(n_fft, hop_length):
+        raise SoundstageError(
+            f"a slice of {slice_seconds} s is {length} samples at {sr} Hz, less than n_fft={n_fft} "
+            f"or hop_length={hop_length}; raise slice_seconds"
+        )
+    if n_mfcc > 128:
+        raise SoundstageError(f"n_mfcc={n_mfcc} but there are 128 mel bands; lower n_mfcc")
+    slices = (y.size + length % hop_length) // length
+    coefficients = np.empty((slices, 1 + length // hop_length, n_mfcc), np.float32)
+    if slices:
+        cut = librosa.util.fix_length(y, size=slices * length).reshape(slices, length)
+        power = librosa.feature.melspectrogram(y=cut, sr=sr, n_fft=n_fft, hop_length=hop_length)
+        for row, S in zip(coefficients, power, strict=True):
+            # One slice at a time: power_to_db's floor hangs on the maximum of what it is given.
+            row[:] = librosa.feature.mfcc(S=librosa.power_to_db(S), n_mfcc=n_mfcc).T
+    return coefficients

@@ -1,0 +1,57 @@
+"""Power spectral density of PCM-8 audio, as paper 000 feeds it to its 2-D networks."""
+
+import numpy as np
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from scipy.signal import spectrogram
+
+from soundstage.errors import SoundstageError
+
+UNIT = "PCM-8 steps squared per cycle/sample"
+AXES = ("frequency", "frame")
+DTYPE = "float32"
+
+
+def psd(
+    y: np.ndarray,
+    sr: int,  # noqa: ARG001 - part of every feature's signature; see `fs`
+    *,
+    fs: PositiveFloat = 1.0,
+    nperseg: PositiveInt = 256,
+    noverlap: NonNegativeInt = 32,
+) -> np.ndarray:
+    """One-sided power spectral density of each frame, by `scipy.signal.spectrogram`'s defaults.
+
+    S[k, t] = c[k] |DFT(w (x_t - mean(x_t)))[k]|² / (fs Σ w²), with x_t the samples
+    t·hop ... t·hop + nperseg - 1, hop = nperseg - noverlap, w the periodic Tukey window of taper
+    0.25, and c = 1 at zero frequency and at half the sample rate, 2 between.
+
+    Args:
+        y: int8 (n,), PCM-8 steps. Other types are refused: samples scaled to ±1 would give
+            values 16,384 times too small.
+        sr: sample rate in Hz; no effect, since paper 000 left scipy's `fs` at 1.
+        fs: the rate that densities are taken at. 1 gives steps² per cycle/sample; the sample
+            rate in Hz would give steps²/Hz, and paper 000's clamp at 512 would never act.
+        nperseg: samples a frame.
+        noverlap: samples shared by neighbouring frames, below `nperseg`.
+
+    Returns:
+        float32 (nperseg // 2 + 1, frames), frames = (n - noverlap) // hop: whole frames only.
+        465,984 samples give 129 × 2080. A clip shorter than one frame has none: (129, 0).
+
+    Raises:
+        ValueError: no samples, or samples that are not int8.
+        SoundstageError: `noverlap` is not below `nperseg`.
+
+    Source: paper 000, the spectrogram input of its 2-D models (all defaults of scipy). The clamp
+    `minimum(S, 512) / 512` belongs to the model's input and is not applied here.
+    """
+    if y.size == 0:
+        raise ValueError("no samples")
+    if y.dtype != np.int8:
+        raise ValueError(f"psd reads PCM-8 steps (int8), got {y.dtype}")
+    if noverlap >= nperseg:
+        raise SoundstageError(f"noverlap={noverlap} must be below nperseg={nperseg}; lower it")
+    if y.size < nperseg:
+        return np.empty((nperseg // 2 + 1, 0), np.float32)
+    S = spectrogram(y, fs=fs, nperseg=nperseg, noverlap=noverlap)[2]
+    return np.ascontiguousarray(S, np.float32)

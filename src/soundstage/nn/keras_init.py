@@ -1,0 +1,32 @@
+"""Keras' default initialisation, for networks that were published in Keras."""
+
+from torch import nn
+
+
+def keras_init(module: nn.Module) -> nn.Module:
+    """Re-initialise every convolution, linear, LSTM and GRU layer as Keras does; return `module`.
+
+    Kernels are Glorot-uniform, recurrent kernels orthogonal, biases zero. An LSTM's forget bias
+    is one (Jozefowicz et al. 2015). Torch has two bias vectors where Keras' LSTM has one, so the
+    one goes into `bias_ih` alone: their sum is what the gate sees.
+
+    Draws from torch's current random state; seed that, or fork it, outside.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.LSTM | nn.GRU):
+            for name, parameter in layer.named_parameters():
+                if name.startswith("weight_ih"):
+                    # (gates * H, in): Keras' fans span all gates at once, and so do torch's here
+                    nn.init.xavier_uniform_(parameter)
+                elif name.startswith("weight_hh"):
+                    nn.init.orthogonal_(parameter)
+                else:
+                    nn.init.zeros_(parameter)
+                    if isinstance(layer, nn.LSTM) and name.startswith("bias_ih"):
+                        # gates stand in the order input, forget, cell, output
+                        parameter.data[layer.hidden_size : 2 * layer.hidden_size] = 1.0
+    return module

@@ -1,0 +1,57 @@
+"""The small table at the end of a run: ``metrics/test.json`` for people."""
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 100
+SCORES = ("accuracy", "f1_macro", "roc_auc", "average_precision")
+COUNTS = {
+    "n_listed": "listed",
+    "n_quarantined": "quarantined",
+    "n_expected": "expected",
+    "n_scored": "scored",
+}
+
+
+def table(metrics: Mapping[str, Any]) -> str:
+    """Scores with intervals beside the baselines, then F1 of each class and the counts.
+
+    ``metrics`` is what ``evaluation.evaluate`` returns, with the strings model, dataset, target,
+    split and the counts n_listed, n_quarantined, n_expected, n_scored. Scores that are undefined
+    show as "-". Lines have at most 100 columns.
+    """
+    clip, baseline = metrics["clip"], metrics["baseline"]
+    scores = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False)
+    scores.add_column("")
+    for title in ("clip", "95 % interval", "segment", "majority", "prior"):
+        scores.add_column(title, justify="right")
+    for name in SCORES:
+        ends = clip.get("interval", {}).get(name)
+        scores.add_row(
+            name,
+            _number(clip, name),
+            f"{ends['low']:.3f} to {ends['high']:.3f}" if ends else "-",
+            _number(metrics["segment"], name),
+            *(_number(baseline[answer], name) for answer in ("majority", "prior")),
+        )
+    classes = [f"{name} {_number(row, 'f1')}" for name, row in clip["class"].items()]
+    text = StringIO()
+    console = Console(
+        file=text, width=WIDTH, color_system=None, markup=False, emoji=False, highlight=False
+    )
+    console.print("{model} on {dataset}, target {target}, split {split}".format_map(metrics))
+    console.print(scores)
+    console.print("\nF1 of each class")
+    console.print(Columns(classes, padding=(0, 3), column_first=True))
+    counts = ", ".join(f"{metrics[key]} {word}" for key, word in COUNTS.items())
+    console.print(f"\nclips of the test part: {counts}")
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _number(row: Mapping[str, Any], name: str) -> str:
+    return f"{row[name]:.3f}" if name in row else "-"

@@ -1,0 +1,111 @@
+"""Killed at any moment, a run leaves no orphan, and the next loses only the shards in flight."""
+
+import hashlib
+import signal
+import time
+
+import psutil
+import pytest
+
+JOBS, CLIPS_PER_SHARD, CLIPS = 2, 4, 30
+
+
+def processes(project):
+    """Return the processes that run in the project's folder or a copy below it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd().startswith(str(project.root)) and process.is_running():
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def stage_process(project):
+    return next(p for p in processes(project) if "stages/features.py" in p.cmdline())
+
+
+def victim(project, what):
+    stage = stage_process(project)
+    if what == "stage":
+        return stage
+    if what == "worker":
+        return next(p for p in stage.children() if "loky" in " ".join(p.cmdline()))
+    return next(p for p in stage.parents() if p.name() not in {"sh", "bash", "dash"})
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def shelf(project):
+    """Return the finished shards of the slow feature, by name, with a digest of their bytes."""
+    found = {}
+    for folder in (project.root / ".soundstage" / "shards").iterdir():
+        for shard in folder.glob("*.h5"):
+            found[shard.name] = hashlib.sha256(shard.read_bytes()).hexdigest()
+    return found
+
+
+@pytest.fixture
+def slow(project):
+    project.environment["SOUNDSTAGE_JOBS"] = str(JOBS)
+    project.add_slow_feature()
+    project.commit("a slow feature")
+    return project
+
+
+def undisturbed(project):
+    """Return the shards of a run that nobody disturbs, and check that it finishes."""
+    project.run("dvc", "repro", "features@slow")
+    return {f.name: f.read_bytes() for f in (project.root / "data" / "store" / "slow").iterdir()}
+
+
+def check_what_is_left(project, at_death):
+    """Nobody is left; what was finished stays; going on costs the shards in flight at most."""
+    wait_for(lambda: not [p for p in processes(project) if "stages/" in " ".join(p.cmdline())], 5)
+    assert project.computed() <= at_death + JOBS + 1
+    finished = shelf(project)
+    before = project.computed()
+    result = undisturbed(project)
+    assert len(result) > 2
+    assert project.computed() - CLIPS <= JOBS * CLIPS_PER_SHARD
+    assert project.computed() > before
+    for name, digest in finished.items():
+        assert shelf(project)[name] == digest
+    for name, content in result.items():
+        if name.endswith(".h5"):
+            stem = name.removesuffix(".h5")
+            digest = hashlib.sha256(content).hexdigest()
+            assert any(n.startswith(f"{stem}-") and digest in n for n in shelf(project))
+
+
+@pytest.mark.parametrize("what", ["dvc", "stage", "worker"])
+@pytest.mark.parametrize("where", ["workspace", "temp"])
+def test_killed_in_the_middle(slow, where, what):
+    command = ["repro"] if where == "workspace" else ["exp", "run", "--temp"]
+    run = slow.start("dvc", *command, "features@slow")
+    wait_for(lambda: slow.computed() >= 10)
+    victim(slow, what).send_signal(signal.SIGKILL)
+    at_death = slow.computed()
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode != 0, said
+    if what == "worker":
+        assert "a worker process died" in said
+        assert "Traceback" not in said
+    check_what_is_left(slow, at_death)
+
+
+@pytest.mark.parametrize("what", ["dvc", "stage", "worker"])
+def test_killed_in_the_queue(slow, what):
+    slow.run("dvc", "exp", "run", "--queue", "features@slow")
+    slow.run("dvc", "queue", "start")
+    wait_for(lambda: slow.computed() >= 10)
+    victim(slow, what).send_signal(signal.SIGKILL)
+    at_death = slow.computed()
+    slow.run("dvc", "queue", "stop", "--kill", code=None)
+    check_what_is_left(slow, at_death)

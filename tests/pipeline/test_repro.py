@@ -1,0 +1,140 @@
+import json
+
+import polars as pl
+import pytest
+
+import soundstage as ss
+
+
+def metrics(project, name="test"):
+    return json.loads((project.root / "metrics" / f"{name}.json").read_text())
+
+
+def test_everything_was_built(finished):
+    store = ss.open(finished.root / "data" / "store")
+    assert set(store) == {"pcm8", "audio22k", "psd", "mel", "mfcc", "librosa_stats"}
+    assert all(len(feature) == 30 for feature in store.values())
+    views = {path.stem for path in (finished.root / "data" / "views").glob("*.parquet")}
+    assert views == {"cnn1d", "cnn1d_chunk", "crnn2d_gru", "mfcc_lstm", "stats_cnn", "svm"}
+
+
+def test_the_test_part_is_scored_and_accounted_for(finished):
+    test = metrics(finished)
+    assert test["n_scored"] == test["n_expected"] == test["n_listed"] - test["n_quarantined"] > 0
+    chance = test["baseline"]["majority"]["accuracy"]
+    assert test["clip"]["accuracy"] > chance + 0.3
+    interval = test["clip"]["interval"]["accuracy"]
+    assert interval["low"] <= test["clip"]["accuracy"] <= interval["high"]
+    assert set(test["clip"]["class"]) == {"bass", "middle", "treble"}
+
+
+def test_corrupt_and_foreign_files_are_quarantined_and_the_run_goes_on(finished):
+    ingest = metrics(finished, "ingest/pcm8")
+    assert ingest["listed"] == 32
+    assert ingest["quarantined"] == 2
+    assert ingest["reason"] == {"undecodable": 2}
+    assert "bass/artist0/broken.mp3: undecodable" in finished.said
+    assert "no track names notes.txt" in finished.said
+
+
+def test_the_default_split_shares_no_artist(finished):
+    report = metrics(finished, "leakage")
+    for part in ("valid", "test"):
+        assert set(report[part]["shares"].values()) == {0}
+
+
+def test_predictions_and_plots_are_there(finished):
+    data = finished.root / "data"
+    assert len(pl.read_parquet(data / "predictions.parquet")) == metrics(finished)["n_scored"]
+    assert {p.name for p in (data / "plots").iterdir()} == {"confusion.csv", "roc.csv", "pr.csv"}
+
+
+def test_git_is_clean_after_a_run(finished):
+    assert finished.run("git", "status", "--porcelain") == ""
+
+
+def test_a_second_run_only_lists_the_files(project):
+    assert project.stages_run(project.run("dvc", "repro")) == {"fetch"}
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_a_clone_can_compare_metrics(project, tmp_path):
+    project.run("git", "clone", "-q", ".", str(tmp_path / "clone"))
+    clone = type(project)(tmp_path / "clone")
+    clone.replace('"accuracy"', '"accuracy_"', "metrics/test.json")
+    assert "accuracy" in clone.run("dvc", "metrics", "diff")
+
+
+def test_a_pull_brings_everything(project, tmp_path):
+    project.run("dvc", "remote", "add", "-q", "-d", "store", str(tmp_path / "remote"))
+    project.run("dvc", "push", "-q")
+    project.commit("remote")
+    project.run("git", "clone", "-q", ".", str(tmp_path / "clone"))
+    clone = type(project)(tmp_path / "clone")
+    clone.run("dvc", "pull", "-q")
+    assert len(ss.open(clone.root / "data" / "store")["mel"]) == 30
+    assert clone.run("dvc", "metrics", "diff") == ""
+
+
+def test_an_experiment_reruns_only_its_models_chain(project):
+    # Another feature's parameters are stale: the chosen model does not read it.
+    project.replace("nperseg: 256", "nperseg: 128")
+    said = project.run("dvc", "exp", "run", "-S", "model=stats_cnn", "evaluate")
+    assert project.stages_run(said) == {"check", "fetch", "train", "evaluate"}
+    assert metrics(project)["model"] == "stats_cnn"
+    said = project.run("dvc", "exp", "show", "--json")
+    assert "stats_cnn" in said
+
+
+def test_a_models_own_feature_is_recomputed(project):
+    project.replace("slice_seconds: 3.0", "slice_seconds: 1.0")
+    project.replace("epochs: 100", "epochs: 1")
+    said = project.run("dvc", "repro", "-q", "views@mfcc_lstm", "features@mel")
+    store = ss.open(project.root / "data" / "store")
+    assert store["mfcc"]["bass/artist1/bass2"].shape[0] == 3
+    assert "error" not in said
+
+
+def test_a_new_feature_invalidates_nothing(project):
+    project.add_slow_feature()
+    status = json.loads(project.run("dvc", "status", "--json"))
+    assert set(status) == {"check", "fetch", "features@slow"}
+    project.environment["SLOW_LOG"] = str(project.log)
+    said = project.run("dvc", "repro", "features@slow")
+    assert project.stages_run(said) == {"check", "fetch", "features@slow"}
+    assert project.computed() == 30
+
+
+def test_a_mistake_stops_the_run_before_anything_is_computed(project):
+    project.replace("n_fft: 2048", "n_ftt: 2048")
+    project.replace("split:\n  name: group", "split:\n  name: gruop")
+    said = project.run("dvc", "repro", code=None)
+    assert "features.mel.n_ftt: no such parameter; did you mean 'n_fft'?" in said
+    assert "split.name: must be 'group' or 'random', got 'gruop'" in said
+    assert project.stages_run(said) == {"check"}
+    assert "Traceback" not in said
+
+
+def test_too_many_rejected_files_stop_the_run_with_their_list(project):
+    project.replace("max_rejected_share: 0.1", "max_rejected_share: 0.05")
+    said = project.run("dvc", "repro", code=None)
+    assert "2 of 32 files give no audio, more than decode.max_rejected_share = 0.05" in said
+    assert "  notes.txt: undecodable" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("model", ["cnn1d", "cnn1d_chunk", "crnn2d_gru", "mfcc_lstm"])
+def test_every_other_model_runs(project, model):
+    project.replace("epochs: 100", "epochs: 1")
+    for _ in range(3):
+        project.replace("epochs: 10,", "epochs: 1,")
+    project.commit()
+    said = project.run("dvc", "exp", "run", "-S", f"model={model}", "evaluate")
+    assert project.stages_run(said) <= {"check", "fetch", "train", "evaluate"}
+    assert metrics(project)["model"] == model
+
+
+def test_tags_run_too(project):
+    """The folder has no tags: training refuses, and says why."""
+    said = project.run("dvc", "exp", "run", "-S", "target=tags", "evaluate", code=None)
+    assert "svm: cannot have this data set: the data set has no tags to tell apart" in said

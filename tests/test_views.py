@@ -1,0 +1,104 @@
+import library
+import numpy as np
+import polars as pl
+import pytest
+
+from soundstage import views
+from soundstage.errors import SoundstageError
+from soundstage.store.shards import Row
+
+
+@pytest.fixture
+def whole(fill):
+    """Return tracks, parts and a feature of one array a clip."""
+    table, parts, rows, rejections = library.make()
+    return table, parts, fill("stats", rows, axes=("column",), rejections=rejections)
+
+
+def build(tracks, parts, feature, target="genre"):
+    return views.build(tracks, parts, feature, model="m", target=target, code="c")
+
+
+def test_one_row_a_clip_with_its_label(whole):
+    view = build(*whole)
+    assert len(view.rows) == 20
+    assert view.about.classes == ["jig", "reel"]
+    assert view.about.input_shape == (library.LENGTH,)
+    row = view.rows.row(by_predicate=pl.col("track") == "reel.03", named=True)
+    assert row["target"] == [1]
+    assert row["key"] == library.key("reel.03")
+    assert row["part"] == "train"
+    assert row["group"] == "tune1"
+
+
+def test_a_quarantined_clip_has_a_row_with_its_reason_and_is_in_no_part(whole):
+    view = build(*whole)
+    row = view.rows.filter(track="reel.19").row(0, named=True)
+    assert row["reason"] == "undecodable"
+    assert "reel.19" not in set(view.part("test")["track"])
+
+
+def test_tags_give_any_number_of_targets(whole):
+    view = build(*whole, target="tags")
+    assert view.about.multilabel
+    assert view.about.classes == ["fiddle", "jig", "reel"]
+    targets = dict(view.rows.select("track", "target").iter_rows())
+    assert targets["jig.00"] == []
+    assert targets["reel.01"] == [0, 2]
+
+
+def test_slices_are_rows(fill):
+    table, parts, rows, rejections = library.make()
+    sliced = [Row(r.key, np.zeros((i % 3, 5, 2), np.float32)) for i, r in enumerate(rows)]
+    view = build(
+        table, parts, fill("mfcc", sliced, axes=("slice", "frame", "mfcc"), rejections=rejections)
+    )
+    assert view.about.input_shape == (5, 2)
+    segments = view.rows.filter(pl.col("reason").is_null()).group_by("track").agg("segment")
+    found = {track: sorted(indices) for track, indices in segments.iter_rows()}
+    names = table["track"].to_list()
+    assert found == {names[i]: list(range(i % 3)) for i in range(19) if i % 3}
+    short = view.rows.filter(reason="too_short")
+    assert set(short["track"]) == {names[i] for i in range(0, 19, 3)}
+
+
+def test_the_input_shape_is_the_most_frequent_of_training(fill):
+    table, parts, rows, rejections = library.make()
+    other = [
+        Row(r.key, np.zeros(30 if i < 2 else library.LENGTH, np.float32))
+        for i, r in enumerate(rows)
+    ]
+    view = build(table, parts, fill("ragged", other, axes=("sample",), rejections=rejections))
+    assert view.about.input_shape == (library.LENGTH,)
+
+
+def test_a_track_that_the_store_does_not_account_for_is_an_error(whole):
+    table, parts, feature = whole
+    table = table.with_columns(
+        key=pl.when(pl.col("track") == "jig.00").then(pl.lit("0" * 32)).otherwise("key")
+    )
+    with pytest.raises(SoundstageError, match=r"jig.00: not in the store|no shard"):
+        build(table, parts, feature)
+
+
+def test_a_target_that_the_data_set_has_not_gives_an_empty_view_with_the_reason(whole):
+    table, parts, feature = whole
+    bare = table.with_columns(tags=pl.lit(None, pl.List(pl.String)))
+    view = build(bare, parts, feature, target="tags")
+    assert view.about.empty == "the data set has no tags to tell apart"
+    assert len(view.rows) == 0
+
+
+def test_a_view_survives_the_disk_and_equal_views_are_equal_bytes(whole, tmp_path):
+    view = build(*whole)
+    views.write(view, tmp_path / "a.parquet")
+    views.write(build(*whole), tmp_path / "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    read = views.read(tmp_path / "a.parquet")
+    assert read.rows.equals(view.rows)
+    assert read.about.input_shape == view.about.input_shape
+
+
+def test_no_view_says_what_to_do(tmp_path):
+    with pytest.raises(SoundstageError, match="run `dvc repro views`"):
+        views.read(tmp_path / "none.parquet")
