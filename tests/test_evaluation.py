@@ -258,6 +258,8 @@ def test_resamples_without_a_score_are_left_out_of_its_interval():
     clip = evaluate(found, n_bootstrap=100, seed=0)["clip"]
     assert clip["interval"]["roc_auc"] == {"low": 0.75, "high": 0.75}
     assert clip["interval"]["accuracy"] == {"low": 0.5, "high": 1.0}
+    # Group x alone has no b, though b is predicted: its mean is the F1 of a, 2/3.
+    assert clip["interval"]["f1_macro"] == {"low": 0.666667, "high": 1.0}
 
 
 def test_a_single_group_has_no_interval(rng):

@@ -72,7 +72,7 @@ def gate(root: Path, rev: str, rules: Mapping[str, Mapping[str, Rule]]) -> int:
     dotted keys. ``root`` lies in a git repository.
     """
     name = f"{rev}^{{commit}}"
-    commit, complaint = _git(root, "rev-parse", "--verify", "--end-of-options", name)
+    commit, complaint = _git(root, "rev-parse", "--verify", name)
     judged = {}
     for path, of_file in rules.items():
         there = _git(root, "show", f"{commit.decode().strip()}:./{path}")[0] if commit else None

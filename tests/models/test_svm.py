@@ -10,7 +10,7 @@ from soundstage.models.svm import svm
 
 @pytest.fixture
 def statistics():
-    """Sixty clips' 58 statistics on very different scales, four overlapping classes, one constant."""
+    """Sixty clips, 58 statistics on very different scales, one constant; four classes."""
     rng = np.random.default_rng(0)
     y = np.tile(np.arange(4), 15)
     X = 0.7 * rng.normal(size=(4, 58))[y] + rng.normal(size=(60, 58))

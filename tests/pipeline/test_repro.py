@@ -33,7 +33,7 @@ def test_corrupt_and_foreign_files_are_quarantined_and_the_run_goes_on(finished)
     assert ingest["listed"] == 32
     assert ingest["quarantined"] == 2
     assert ingest["reason"] == {"undecodable": 2}
-    assert "bass/artist0/broken.mp3: undecodable" in finished.said
+    assert "bass/bassists0/broken.mp3: undecodable" in finished.said
     assert "no track names notes.txt" in finished.said
 
 
@@ -91,7 +91,7 @@ def test_a_models_own_feature_is_recomputed(project):
     project.replace("epochs: 100", "epochs: 1")
     said = project.run("dvc", "repro", "-q", "views@mfcc_lstm", "features@mel")
     store = ss.open(project.root / "data" / "store")
-    assert store["mfcc"]["bass/artist1/bass2"].shape[0] == 3
+    assert store["mfcc"]["bass/bassists1/bass2"].shape[0] == 3
     assert "error" not in said
 
 

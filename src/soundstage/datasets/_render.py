@@ -1,18 +1,19 @@
 """Notes to sound to files, for `demo`: a General MIDI sound font, then MP3 or 16-bit WAV."""
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import ffmpeg
 import imageio_ffmpeg
 import numpy as np
+import pretty_midi
 import scipy.signal
 import soundfile
 
 from soundstage.datasets._scores import Score
 from soundstage.errors import SoundstageError
+from soundstage.files import whole_or_not_at_all
 
 _RENDERED_SR = 48000  # midirenderer's only rate
 _SOUND_FONT = "TimGM6mb.sf2"  # comes with pretty_midi
@@ -53,19 +54,18 @@ def perform(score: Score, how: Performance, seconds: float) -> np.ndarray:
     y = scipy.signal.resample_poly(y, how.sr, _RENDERED_SR)
     recorded = np.zeros((round(seconds * how.sr), how.channels), np.float32)
     y = y[: len(recorded)]
-    recorded[: len(y)] = y * (10 ** (how.peak / 20) / np.abs(y).max())
+    loudest = np.abs(y).max(initial=np.finfo(np.float32).tiny)
+    recorded[: len(y)] = y * (10 ** (how.peak / 20) / loudest)
     return recorded
 
 
 def _midi(score: Score, how: Performance, seconds: float) -> bytes:
-    import pretty_midi
-
     beat = score.bar / score.beats  # in quarter notes, like all times in `score`
     quarter = 60 / (how.bpm * beat)  # in seconds
     start = score.pickup + score.bar * int(how.start * score.length / score.bar)
     notes = _passage(score, start, seconds / quarter)
     rng = np.random.default_rng(how.seed)
-    in_bar = (notes[:, 0] - start) % score.bar
+    in_bar = notes[:, 0] % score.bar
     velocity = 92 + 16 * (in_bar == 0) + 8 * (in_bar % beat == 0) + rng.integers(-6, 7, len(notes))
 
     if how.drone:
@@ -124,8 +124,6 @@ def _synthesise(midi: bytes) -> bytes:
             "dataset demo: midirenderer, which plays the scores, is not installed (it has no wheel "
             "for Linux on ARM); pip install midirenderer, or choose another data set"
         ) from None
-    import pretty_midi
-
     sound_font = Path(pretty_midi.__file__).with_name(_SOUND_FONT)
     if not sound_font.is_file():
         raise SoundstageError(
@@ -136,16 +134,12 @@ def _synthesise(midi: bytes) -> bytes:
 
 
 def write(path: Path, y: np.ndarray, sr: int, bitrate: int | None) -> None:
-    """Write float32 (samples, channels) as MP3, or as 16-bit WAV without a bitrate, in one step."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    """Write float32 (samples, channels) as MP3, or, without a bitrate, as 16-bit WAV."""
+    with whole_or_not_at_all(path) as temporary:
         if bitrate is None:
             soundfile.write(temporary, y, sr, subtype="PCM_16", format="WAV")
         else:
             _write_mp3(temporary, y, sr, bitrate)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_mp3(path: Path, y: np.ndarray, sr: int, bitrate: int) -> None:

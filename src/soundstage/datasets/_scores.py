@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,9 @@ _ALLA_BREVE = {"reel", "hornpipe"}  # two beats in a bar however the bar is note
 _LAST_AIR = 625  # O'Neill's airs are his numbers 1 to 625; few bear a mark that they are airs
 _MINOR = {"minor", "aeolian", "dorian", "phrygian"}  # the modes with a minor third
 # What titles add to a tune's own name; without it the two collections' titles agree.
-_NOT_ITS_NAME = r"\(.*|\b(the|a|slip|jig|reel|hornpipe|air|\d?(1st|2nd|3rd|\dth)|setting|no)\b"
+_NOT_ITS_NAME = (
+    r"\(.*|['\u2019.]|\b(the|a|slip|jig|reel|hornpipe|air|setting|no\W*\d|\d(st|nd|rd|th))\b"
+)
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,10 @@ class Score:
 
 def pieces() -> list[Piece]:
     """Return every piece once, in a fixed order: of tunes with the same name the first is kept."""
-    found = [*_tunes("ryansMammoth"), *_tunes("oneills1850"), *_chorales()]
-    return list({piece.group: piece for piece in reversed(found)}.values())[::-1]
+    first: dict[str, Piece] = {}
+    for piece in (*_tunes("ryansMammoth"), *_tunes("oneills1850"), *_chorales()):
+        first.setdefault(piece.group, piece)
+    return list(first.values())
 
 
 def _corpus(folder: str) -> Path:
@@ -86,10 +91,10 @@ def _tunes(folder: str) -> Iterator[Piece]:
         for tune in re.split(r"(?m)^(?=X:)", book.read_text("utf-8"))[1:]:
             fields = re.findall(r"(?m)^([A-Z]):[ \t]*(.*?)[ \t]*$", tune)
             first = dict(reversed(fields))
-            style, song = _style(folder, first, len(re.findall(r"\bM:", tune))), first.get("T", "")
-            name = re.sub(_NOT_ITS_NAME, " ", re.sub("['’.]", "", song.lower()))
-            name = " ".join(re.findall(r"\w+", name))
-            if style and name:
+            song = first.get("T", "")
+            name = " ".join(re.findall(r"\w+", re.sub(_NOT_ITS_NAME, "", song.lower())))
+            style = _style(folder, first)
+            if style and name and len(re.findall(r"\bM:", tune)) == 1:
                 ryan = folder == "ryansMammoth"
                 yield Piece(
                     style,
@@ -101,8 +106,8 @@ def _tunes(folder: str) -> Iterator[Piece]:
                 )
 
 
-def _style(folder: str, fields: dict[str, str], metres: int) -> str | None:
-    """Return the kind of tune, None where the marks are missing or contradict each other."""
+def _style(folder: str, fields: dict[str, str]) -> str | None:
+    """Return the kind of tune; None where its fields leave it open or contradict each other."""
     metre = {"C": "4/4", "C|": "2/2"}.get(fields.get("M", ""), fields.get("M", ""))
     mark = fields.get("R", "").lower()
     if not mark and folder == "oneills1850" and int(fields["X"]) <= _LAST_AIR:
@@ -111,9 +116,8 @@ def _style(folder: str, fields: dict[str, str], metres: int) -> str | None:
     if style == "jig" and metre == "9/8":
         style = "slipjig"
     named = set(re.findall("reel|jig|hornpipe|strathspey|clog|march", fields.get("T", "").lower()))
-    if metres != 1 or metre not in _METRES.get(style, ()) or named - {style.removeprefix("slip")}:
-        return None
-    return style
+    agree = metre in _METRES.get(style, ()) and named <= {style.removeprefix("slip")}
+    return style if agree else None
 
 
 def _chorales() -> Iterator[Piece]:
@@ -137,6 +141,7 @@ def read(piece: Piece) -> Score:
 
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
+        score: Any
         if isinstance(piece.source, Path):
             score = converter.parse(piece.source, forceSource=True, storePickle=False)
         else:
@@ -148,9 +153,9 @@ def read(piece: Piece) -> Score:
         home = score.recurse().getElementsByClass(key.Key).first()
         if home is None or isinstance(piece.source, Path):  # files of chorales call all keys major
             home = score.analyze("key")
-        metre = score.recurse().getElementsByClass(meter.TimeSignature).first()
+        metre: Any = score.recurse().getElementsByClass(meter.TimeSignature).first()
         bar = float(metre.barDuration.quarterLength)
-        first_bar = parts[0].getElementsByClass(stream.Measure).first()
+        first_bar: Any = parts[0].getElementsByClass(stream.Measure).first()
         notes = [
             (float(note.offset), float(note.quarterLength), pitch.midi, index)
             for index, part in enumerate(parts)

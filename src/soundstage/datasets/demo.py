@@ -4,25 +4,28 @@ Scores from the corpus that comes with music21 are played by a General MIDI soun
 are real, the recordings are not: how fast a style is played and on what is drawn here, so that the
 set shows that a pipeline works and not how well a method knows music.
 
-A group is a tune or a chorale's melody. Every fourth piece is heard in two clips, with the same
-instrument but another tempo, passage and encoding: split at random, half of the clips would have
-their twin on the other side.
+A group is a tune or a chorale's melody. Of every three pieces one is heard in two clips, on the
+same instrument but at another tempo, from another place and in another encoding: half of the clips
+have a twin, which a split at random may put on the other side.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
 import polars as pl
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
+from soundstage import stage
 from soundstage.datasets import _render, _scores
 from soundstage.errors import SoundstageError
+from soundstage.files import whole_or_not_at_all
 from soundstage.progress import progress
 
 CITATION = (
@@ -38,7 +41,10 @@ LICENCE = (
 )
 METADATA = ("tracks.parquet",)
 
-_RENDERING = "1"  # to be raised when the same parameters give other bytes
+T = TypeVar("T")
+
+_MADE_AS = "soundstage.demo"  # where the table of tracks says how its clips were rendered
+_RENDERING = 1  # to be raised when the same parameters give other bytes
 
 
 @dataclass(frozen=True)
@@ -91,43 +97,73 @@ def fetch(
     or 44100 Hz. The same parameters give the same bytes, in whatever order and with however many
     processes (SOUNDSTAGE_JOBS, by default one for each core).
 
-    Raises SoundstageError if a part of the rendering is not installed, or has too few pieces.
+    Raises SoundstageError if a part of the rendering is not installed or has too few pieces, or if
+    `root` holds a table of tracks that is not this data set's.
     """
-    parameters = {"clips_per_style": clips_per_style, "seconds": seconds, "seed": seed}
-    made_as = {"soundstage.demo": json.dumps({"rendering": _RENDERING, **parameters})}
-    table = root / METADATA[0]
-    known = pl.read_parquet(table)["path"].to_list() if table.is_file() else []
-    current = bool(known) and made_as.items() <= pl.read_parquet_metadata(table).items()
+    parameters = {"clips_per_style": clips_per_style, "seconds": float(seconds), "seed": seed}
+    made_as = json.dumps({"rendering": _RENDERING, **parameters})
+    known, known_as = _known(root)
+    current = known_as == made_as
     if current and all((root / path).is_file() for path in known):
         return
 
     clips = _clips(clips_per_style, seed)
     wanted = [clip for clip in clips if not (current and (root / clip.path).is_file())]
-    scores = _read({clip.piece.group: clip.piece for clip in wanted})
+    pieces = {clip.piece.group: clip.piece for clip in wanted}
+    read = _in_parallel("demo: read scores", "pieces", _scores.read, zip(pieces.values()))
+    scores = dict(zip(pieces, read, strict=True))
     if not current:
         for path in {*known, *(clip.path for clip in clips)}:
             (root / path).unlink(missing_ok=True)
-        for style in _STYLES:
-            (root / style).mkdir(parents=True, exist_ok=True)
         # Before the audio, so that what an interrupted run leaves is known to be of these clips.
-        _write_table(table, clips, scores, made_as)
-    work = (joblib.delayed(_record)(root, clip, scores[clip.piece.group], seconds) for clip in wanted)
-    with progress("demo: render", len(wanted), "clip") as bar:
-        for _ in joblib.Parallel(_jobs(), return_as="generator_unordered")(work):
-            bar.update()
+        _write_table(root, clips, scores, made_as)
+    work = [(root, clip, scores[clip.piece.group], seconds) for clip in wanted]
+    _in_parallel("demo: render", "clips", _record, work)
 
 
-def tracks(root: Path, files: Sequence[str]) -> pl.DataFrame:  # noqa: ARG001
+def tracks(root: Path, _files: Sequence[str]) -> pl.DataFrame:
     """Return one row a clip: track, path, genre, tags, group, artist, album, song.
 
-    `tags` (list of str): instruments, drone, mode, metre, class of tempo. `artist` is a chorale's
-    composer or a tune's collector, `album` the collection, `song` the piece.
+    `tags` (list of str) are the instrument, drone, mode, metre and class of tempo. `artist` is a
+    chorale's composer or a tune's collector, `album` the collection, `song` the piece.
     """
     return pl.read_parquet(root / METADATA[0])
 
 
-def _jobs() -> int:
-    return int(os.environ.get("SOUNDSTAGE_JOBS") or os.cpu_count() or 1)
+def _known(root: Path) -> tuple[list[str], str | None]:
+    """Return the paths of the clips that were rendered under `root`, and how they were."""
+    table = root / METADATA[0]
+    if not table.exists():
+        return [], None
+    try:
+        made_as = pl.read_parquet_metadata(table).get(_MADE_AS)
+    except pl.exceptions.ComputeError:
+        made_as = None
+    if made_as is None:
+        raise SoundstageError(
+            f"{table}: not made by the data set demo, or damaged; give demo a folder of its own, "
+            "or delete the file"
+        )
+    return tracks(root, [])["path"].to_list(), made_as
+
+
+def _in_parallel(
+    what: str, unit: str, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
+) -> list[T]:
+    arguments = list(arguments)
+    tasks = (joblib.delayed(_task)(os.getpid(), function, each) for each in arguments)
+    done = []
+    with progress(what, len(arguments), unit) as bar:
+        for result in joblib.Parallel(stage.jobs(), return_as="generator")(tasks):
+            done.append(result)
+            bar.update()
+    return done
+
+
+def _task(parent: int, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    if os.getpid() != parent:
+        stage.die_with(parent)
+    return function(*arguments)
 
 
 def _clips(clips_per_style: int, seed: int) -> list[_Clip]:
@@ -183,24 +219,13 @@ def _rng(*of: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(_digest(*of)))
 
 
-def _read(pieces: dict[str, _scores.Piece]) -> dict[str, _scores.Score]:
-    work = (joblib.delayed(_scores.read)(piece) for piece in pieces.values())
-    scores = {}
-    with progress("demo: read scores", len(pieces), "piece") as bar:
-        read = joblib.Parallel(_jobs(), return_as="generator")(work)
-        for group, score in zip(pieces, read, strict=True):
-            scores[group] = score
-            bar.update()
-    return scores
-
-
 def _record(root: Path, clip: _Clip, score: _scores.Score, seconds: float) -> None:
     y = _render.perform(score, clip.how, seconds)
     _render.write(root / clip.path, y, clip.how.sr, clip.how.bitrate)
 
 
 def _write_table(
-    table: Path, clips: list[_Clip], scores: dict[str, _scores.Score], made_as: dict[str, str]
+    root: Path, clips: list[_Clip], scores: dict[str, _scores.Score], made_as: str
 ) -> None:
     rows = [
         {
@@ -215,9 +240,8 @@ def _write_table(
         }
         for clip in clips
     ]
-    temporary = table.with_name(f".{os.getpid()}.{table.name}")
-    pl.DataFrame(rows).write_parquet(temporary, metadata=made_as)
-    temporary.replace(table)
+    with whole_or_not_at_all(root / METADATA[0]) as temporary:
+        pl.DataFrame(rows).write_parquet(temporary, metadata={_MADE_AS: made_as})
 
 
 def _tags(clip: _Clip, score: _scores.Score) -> list[str]:

@@ -1,4 +1,4 @@
-"""The demo's music in clips of 30 s, for models that need them: see `demo`."""
+"""The data set `demo` with fewer clips of the 30 seconds that the papers' data sets have."""
 
 from pathlib import Path
 
@@ -17,5 +17,5 @@ def fetch(
     seconds: PositiveFloat = 30.0,
     seed: NonNegativeInt = 0,
 ) -> None:
-    """Render what is missing under `root`, as `demo.fetch` does."""
+    """Render what is missing under `root`, see `demo.fetch`."""
     demo.fetch(root, clips_per_style=clips_per_style, seconds=seconds, seed=seed)
