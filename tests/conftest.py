@@ -37,7 +37,8 @@ def music(tmp_path_factory) -> Path:
     pitch = np.random.default_rng(0)
     for genre, hz in {"bass": 150, "middle": 600, "treble": 2400}.items():
         for i in range(10):
-            file = root / genre / f"{genre}ists{i // 2}" / f"{genre}{i}.{'flac' if i % 2 else 'wav'}"
+            ending = "flac" if i % 2 else "wav"
+            file = root / genre / f"{genre}ists{i // 2}" / f"{genre}{i}.{ending}"
             write_tone(file, hz=hz * pitch.uniform(0.8, 1.25), seconds=3.2, seed=i)
     (root / "bass" / "bassists0" / "broken.mp3").write_bytes(b"no music in here")
     (root / "notes.txt").write_text("not music either")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import library
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from torch import nn
 
 from soundstage import checkpoints, scoring, training, views
 from soundstage.errors import SoundstageError
+from soundstage.fitting import fit
 from soundstage.loading import Segments
 from soundstage.nn.standardize import Standardize
 from soundstage.params import Component, Training
@@ -31,16 +34,10 @@ SVM = Component("m", "svm", "stats", {"C": 1.0, "gamma": "scale"})
 
 
 def fitted(component, path, tmp_path, *, epochs=10, seed=0):
-    segments = Segments(path, "train")
-    about = checkpoints.component_about(component, segments)
-    model = checkpoints.create(about, seed=seed)
-    if isinstance(model, nn.Module):
+    if component.kind != "svm":
         setting = Training(epochs=epochs, batch_size=8, learning_rate=1e-2)
-        curves = tmp_path / "curves"
-        model = training.train(model, path, setting, seed=seed, curves=curves)
-    else:
-        model.fit(*segments.batch(range(len(segments))))
-    return model, about
+        component = replace(component, training=setting)
+    return fit(component, path, seed=seed, curves=tmp_path / "curves")
 
 
 @pytest.mark.parametrize("component", [STATS_CNN, SVM], ids=["torch", "sklearn"])

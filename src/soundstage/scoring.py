@@ -1,6 +1,5 @@
 """From a checkpoint to the test's numbers: one path for every model."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ def table(found: Predictions) -> pl.DataFrame:
 
 def counts(
     tracks: pl.DataFrame, parts: pl.DataFrame, segments: Segments, found: Predictions
-) -> Mapping[str, int]:
+) -> dict[str, int]:
     """Account for every track of the part that was scored.
 
     Returns

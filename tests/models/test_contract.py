@@ -31,6 +31,7 @@ class Printed:
     input_shape: tuple[int, ...]
     parameters: int
     outputs: dict[str, tuple[int, ...]]  # submodule -> its output's shape, without the batch
+    dropouts: list[float]
     demo_shape: tuple[int, ...]  # 10 s at 16 kHz
     least_shape: tuple[int, ...]  # one less along any axis must be refused
     overfit_shape: tuple[int, ...]
@@ -57,6 +58,7 @@ PRINTED = {
             "11": (23_552,),
             "12": (100,),
         },
+        dropouts=[0.2] * 9 + [0.1],
         demo_shape=(160_000,),
         least_shape=(3**9,),
         overfit_shape=(3**9,),
@@ -76,6 +78,7 @@ PRINTED = {
             "7": (128, 639),
             "9": (128,),
         },
+        dropouts=[0.2] * 6 + [0.1],
         demo_shape=(160_000,),
         least_shape=(3**6,),
         overfit_shape=(3**7,),
@@ -94,6 +97,7 @@ PRINTED = {
             "blocks.6": (128, 1, 130),
             "gru": (256,),
         },
+        dropouts=[0.2] * 7,
         demo_shape=(129, 714),
         least_shape=(128, 16),
         overfit_shape=(129, 32),
@@ -104,6 +108,7 @@ PRINTED = {
         parameters=58_314,
         keras_parameters=57_802,
         outputs={"0": (64,), "1": (64,)},
+        dropouts=[0.3],
         demo_shape=(130, 13),
         least_shape=(1, 1),
         overfit_shape=(40, 13),
@@ -112,11 +117,21 @@ PRINTED = {
         input_shape=(58,),
         parameters=114_250,
         outputs={"2": (32, 56), "4": (32, 28), "5": (64, 26), "7": (64, 13), "8": (832,)},
+        dropouts=[0.5],
         demo_shape=(58,),
         least_shape=(10,),
         overfit_shape=(58,),
     ),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """On inputs this small a second thread costs more than it brings."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def build(name: str, shape: tuple[int, ...], n_outputs: int = 4, seed: int = 0, **parameters: Any):
@@ -133,15 +148,14 @@ def clips(name: str, shape: tuple[int, ...], n: int = 16) -> tuple[Tensor, Tenso
     if PRINTED[name].dtype == torch.int8:
         phase = torch.rand(n, 1, generator=generator)
         cycles = 200 * 2 ** y[:, None] * torch.arange(shape[0]) / 16_000
-        return (60 * torch.sin(2 * math.pi * (cycles + phase)) + 10 * noise).round().to(
-            torch.int8
-        ), y
-    bump = torch.zeros(4, shape[0] if name == "crnn2d_gru" else shape[-1])
-    bump[range(4), range(0, 8, 2)] = 400.0
-    rows = bump[y]  # (n, bins) or (n, columns)
-    if name == "crnn2d_gru":
-        return 20 * noise.square() + rows[:, :, None], y
-    return 20 * noise + rows.view(n, *[1] * (len(shape) - 1), shape[-1]), y
+        x = 60 * torch.sin(2 * math.pi * (cycles + phase)) + 10 * noise
+        return x.round().to(torch.int8), y
+    spectral = name == "crnn2d_gru"
+    peaks = torch.zeros(4, shape[0] if spectral else shape[-1])
+    peaks[range(4), range(0, 8, 2)] = 400.0
+    if spectral:
+        return 20 * noise.square() + peaks[y][:, :, None], y
+    return 20 * noise + peaks[y].view(n, *[1] * (len(shape) - 1), -1), y
 
 
 def fitted(name: str, shape: tuple[int, ...], x: Tensor, **parameters: Any) -> nn.Module:
@@ -154,7 +168,7 @@ def fitted(name: str, shape: tuple[int, ...], x: Tensor, **parameters: Any) -> n
 
 
 def output_shapes(network: nn.Module, x: Tensor, names: list[str]) -> dict[str, tuple[int, ...]]:
-    """Shapes without the batch that the submodules `names`, and "" for all, put out for `x`."""
+    """Shape of what each of the submodules `names` puts out for `x`, without the batch."""
     shapes = {}
 
     def remember(name):
@@ -227,6 +241,14 @@ def test_printed_shapes(name):
         x = torch.zeros(2, *printed.input_shape, dtype=printed.dtype)
         shapes = output_shapes(fitted(name, printed.input_shape, x), x, list(printed.outputs))
     assert shapes == printed.outputs
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_printed_dropouts(name):
+    with torch.device("meta"):
+        network = FUNCTIONS[name](PRINTED[name].input_shape, 10)
+    rates = [layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)]
+    assert rates == PRINTED[name].dropouts
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -31,7 +31,7 @@ def victim(project, what):
     if what == "stage":
         return stage
     if what == "worker":
-        return next(p for p in stage.children() if "loky" in " ".join(p.cmdline()))
+        return next(p for p in stage.children() if "popen_loky" in " ".join(p.cmdline()))
     return next(p for p in stage.parents() if p.name() not in {"sh", "bash", "dash"})
 
 
@@ -52,9 +52,10 @@ def shelf(project):
 
 
 @pytest.fixture
-def slow(project):
+def slow(project, request):
     project.environment["SOUNDSTAGE_JOBS"] = str(JOBS)
-    project.add_slow_feature()
+    # The queue takes seconds to start and to find its process.
+    project.add_slow_feature(0.8 if "queue" in request.node.name else 0.2)
     project.commit("a slow feature")
     return project
 

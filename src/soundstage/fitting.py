@@ -1,0 +1,27 @@
+"""From a view to a trained model: one path for every model."""
+
+from pathlib import Path
+from typing import Any
+
+from soundstage import checkpoints, training
+from soundstage.loading import Segments
+from soundstage.params import Component
+
+
+def fit(
+    component: Component, view: Path, *, seed: int, curves: Path
+) -> tuple[Any, checkpoints.About]:
+    """Train a model on the `train` part of its view.
+
+    Returns
+    -------
+    The trained `nn.Module` or scikit-learn estimator, and what a checkpoint says of it. The curves
+    of a network's training are written to the folder `curves`; an estimator has none.
+    """
+    segments = Segments(view, "train")
+    about = checkpoints.component_about(component, segments)
+    model = checkpoints.create(about, seed=seed)
+    curves.mkdir(parents=True, exist_ok=True)
+    if component.training:
+        return training.train(model, view, component.training, seed=seed, curves=curves), about
+    return model.fit(*segments.batch(range(len(segments)))), about
