@@ -1,13 +1,13 @@
 # make repro   build everything on the demo music and print the scores
 # make test    run all tests
 # make lint    ruff and mypy
-# make bench   measure speed against the references
+# make results score every model: docs/results.md
 
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint bench results spread clean
+.PHONY: repro test lint results
 
 repro: .venv/ready
 	dvc repro
@@ -15,6 +15,9 @@ repro: .venv/ready
 
 test: .venv/ready
 	pytest
+
+results: .venv/ready
+	python benchmarks/results.py
 
 lint: .venv/ready
 	ruff check .

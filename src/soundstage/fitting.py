@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from soundstage import checkpoints, training
+from soundstage.errors import SoundstageError
 from soundstage.loading import Segments
 from soundstage.params import Component
 
@@ -17,6 +18,11 @@ def fit(
     -------
     The trained `nn.Module` or scikit-learn estimator, and what a checkpoint says of it. The curves
     of a network's training are written to the folder `curves`; an estimator has none.
+
+    Raises
+    ------
+    SoundstageError
+        The model cannot be trained on these clips: too few of a class, or of too short an input.
     """
     segments = Segments(view, "train")
     about = checkpoints.component_about(component, segments)
@@ -24,4 +30,7 @@ def fit(
     curves.mkdir(parents=True, exist_ok=True)
     if component.training:
         return training.train(model, view, component.training, seed=seed, curves=curves), about
-    return model.fit(*segments.batch(range(len(segments)))), about
+    try:
+        return model.fit(*segments.batch(range(len(segments)))), about
+    except ValueError as error:  # scikit-learn's own words, e.g. of too few clips of a class
+        raise SoundstageError(f"{component.name}: {error}") from error

@@ -337,6 +337,24 @@ def test_batch_norm_is_as_in_keras_unless_told(name, layers, given, momentum):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_biases_start_as_in_keras(name):
+    network = build(name, PRINTED[name].overfit_shape)
+    biases = {key: p for key, p in network.named_parameters() if "bias" in key}
+    ones = {key: int(bias.sum()) for key, bias in biases.items() if bias.any()}
+    lstm = {"0.rnn.bias_ih_l0": 64, "0.rnn.bias_ih_l1": 64}  # the forget gates
+    assert ones == (lstm if name == "mfcc_lstm" else {})
+
+
+@pytest.mark.parametrize("name", ["cnn1d", "cnn1d_chunk", "crnn2d_gru"])
+@pytest.mark.parametrize(("given", "slope"), [({}, 0.3), ({"leaky_slope": 0.01}, 0.01)])
+def test_leaky_slope_is_as_in_keras_unless_told(name, given, slope):
+    with torch.device("meta"):
+        network = FUNCTIONS[name](PRINTED[name].input_shape, 10, **given)
+    slopes = {m.negative_slope for m in network.modules() if isinstance(m, nn.LeakyReLU)}
+    assert slopes == {slope}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_same_seed_same_weights(name):
     shape = PRINTED[name].overfit_shape
     first, again, other = (build(name, shape, seed=seed).state_dict() for seed in (0, 0, 1))
