@@ -50,22 +50,24 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=list(params.load().models), metavar="MODEL")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     arguments = parser.parse_args()
-    found = {model: run(model, arguments.settings) for model in arguments.models}
+    settings = arguments.settings
+    found = {model: run(model, settings) for model in arguments.models}
 
     first = next(iter(found.values()))
+    command = " ".join(["python benchmarks/results.py", *(f"--set {s}" for s in settings)])
     title = f"{first['dataset']}, target {first['target']}, split {first['split']}"
     lines = [
         f"# Results: {title}",
         "",
         "Test clips, with 95 % bootstrap intervals over groups. Written by",
-        f"`{' '.join(['python benchmarks/results.py', *(f'--set {s}' for s in arguments.settings)])}`.",
+        f"`{command}`.",
         "",
         f"| model | {' | '.join(KEYS.values())} | clips |",
         f"|---|{'---|' * len(KEYS)}---|",
         *(row(f"`{model}`", test["clip"], test["n_scored"]) for model, test in found.items()),
         *(row(f"*{name}*", scores, "") for name, scores in first["baseline"].items()),
     ]
-    suffix = "".join(f"-{s.replace('=', '-').replace('.', '-')}" for s in arguments.settings)
+    suffix = "".join(f"-{s.replace('=', '-').replace('.', '-')}" for s in settings)
     with whole_or_not_at_all(Path(f"docs/results{suffix}.md")) as temporary:
         temporary.write_text("\n".join(lines) + "\n", "utf-8")
 

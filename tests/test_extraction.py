@@ -1,0 +1,99 @@
+"""Files to waveforms to features, in this process, on a folder of music."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from soundstage import audio, catalogue, params, paths, registry
+from soundstage.errors import SoundstageError
+from soundstage.extraction import decode, extract
+from soundstage.store.read import open_store
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def run(tmp_path, music, monkeypatch):
+    """Return a function that fetches, indexes and decodes a copy of the music."""
+    root = tmp_path / "music"
+    shutil.copytree(music, root)
+    text = (PROJECT / "params.yaml").read_text()
+    text = text.replace("dataset: demo ", "dataset: folder ").replace("root: null", f"root: {root}")
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setenv("SOUNDSTAGE_JOBS", "1")
+    loaded = params.load()
+
+    def run():
+        catalogue.fetch(loaded.dataset)
+        catalogue.index(loaded.dataset)
+        return decode(loaded, "pcm8")
+
+    run.root, run.params = root, loaded
+    return run
+
+
+def test_the_store_holds_what_the_decoder_gives(run, limits):
+    found = run()
+    assert (found["listed"], found["accepted"], found["quarantined"]) == (32, 30, 2)
+    assert found["reason"] == {"undecodable": 2}
+    pcm8 = open_store(paths.STORE)["pcm8"]
+    for file in sorted(run.root.rglob("middle*.*")):
+        y, _ = audio.decode(file, 16000, limits)
+        track = str(file.relative_to(run.root).with_suffix(""))
+        np.testing.assert_array_equal(pcm8[track], audio.quantise(y, "int8"))
+
+
+def test_a_feature_is_its_function_of_the_source_and_hands_rejections_on(run):
+    run()
+    extract(run.params, "psd")
+    store = open_store(paths.STORE)
+    assert store["psd"].members() == store["pcm8"].members()
+    assert store["psd"].rejections() == store["pcm8"].rejections()
+    arguments = run.params.features["psd"].arguments
+    function = registry.component("features", "psd")
+    expected = function(store["pcm8"]["bass/bassists1/bass2"], 16000, **arguments)
+    np.testing.assert_array_equal(store["psd"]["bass/bassists1/bass2"], expected)
+    assert store["psd"].index["source"] == "pcm8"
+
+
+def test_renaming_a_file_computes_nothing(run):
+    run()
+    before = {f.name: f.stat().st_ino for f in (paths.STORE / "pcm8").glob("*.h5")}
+    file = run.root / "bass" / "bassists1" / "bass2.wav"
+    file.rename(file.with_name("renamed.wav"))
+    run()
+    after = {f.name: f.stat().st_ino for f in (paths.STORE / "pcm8").glob("*.h5")}
+    assert before == after
+    assert len(open_store(paths.STORE)["pcm8"]["bass/bassists1/renamed"]) == round(3.2 * 16000)
+
+
+def test_a_file_that_changes_after_the_listing_is_an_error(run):
+    catalogue.fetch(run.params.dataset)
+    (run.root / "bass" / "bassists1" / "bass2.wav").write_bytes(b"other")
+    with pytest.raises(SoundstageError, match=r"bass2\.wav: changed since it was listed"):
+        decode(run.params, "pcm8")
+
+
+def test_new_labels_touch_no_listing_of_audio(run):
+    run()
+    table = pl.read_parquet(paths.FILES)
+    assert table.columns == ["path", "size", "key", "reason"]
+    before = paths.FILES.read_bytes()
+    catalogue.fetch(run.params.dataset)
+    assert paths.FILES.read_bytes() == before
+
+
+def test_a_feature_that_fails_names_the_clip(run, monkeypatch):
+    run()
+
+    def refuse(*_, **__):
+        raise ValueError("too loud")
+
+    monkeypatch.setattr(registry.load("features", "psd"), "psd", refuse)
+    with pytest.raises(SoundstageError, match=r"psd: clip [0-9a-f]{32}: too loud"):
+        extract(run.params, "psd")
