@@ -10,7 +10,8 @@ from soundstage.params import Params
 
 def main(params: Params, waveform: str) -> None:
     """Fill the waveform's folder and count the verdicts."""
-    write_json(paths.INGEST / f"{waveform}.json", decode(params, waveform))
+    found = {"dataset": params.dataset.name} | decode(params, waveform)
+    write_json(paths.INGEST / f"{waveform}.json", found)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ length. What cannot be decoded is `RejectedAudioError` with a reason code.
 """
 
 import shutil
+import signal
 import struct
 import subprocess
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpeg,ogg,rm,tta,"
     "w64,wav,wv"
 )
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}  # not the file's fault
 _AU_HEADER = struct.Struct(">4s5I")  # magic, data offset, data size, encoding, rate, channels
 
 
@@ -97,6 +99,8 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, int]:
         raise RejectedAudioError(
             "timeout", f"took more than {limits.timeout_seconds:g} s"
         ) from None
+    if done.returncode in _KILLED:
+        raise SoundstageError(f"{path}: ffmpeg was killed while decoding it; run again")
     if done.returncode or len(done.stdout) < _AU_HEADER.size:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["ffmpeg gave nothing"]
         raise RejectedAudioError("undecodable", said[-1].replace(str(path), path.name))

@@ -12,7 +12,11 @@ from soundstage.params import Component
 
 def root(dataset: Component) -> Path:
     """Return a data set's folder: the user's own, or one under the main checkout's data/raw."""
-    return Path(dataset.input).expanduser() if dataset.input else paths.raw(dataset.name)
+    if not dataset.input:
+        return paths.raw(dataset.name)
+    return (
+        paths.main_checkout() / Path(dataset.input).expanduser()
+    )  # an absolute one stays as it is
 
 
 def fetch(dataset: Component) -> None:

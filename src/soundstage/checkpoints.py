@@ -47,6 +47,10 @@ class About:
     train_shares: Sequence[float]
 
 
+def _is_network(kind: str) -> bool:
+    return registry.returns("models", kind).endswith("Module")
+
+
 def create(about: About, *, seed: int) -> Any:
     """Return an untrained model: an `nn.Module` with seeded weights, or a scikit-learn estimator.
 
@@ -56,7 +60,7 @@ def create(about: About, *, seed: int) -> Any:
         The model cannot read arrays of the view's shape.
     """
     function = registry.component("models", about.kind)
-    if not registry.returns("models", about.kind).endswith("Module"):
+    if not _is_network(about.kind):
         return function(seed=seed, multilabel=about.multilabel, **about.arguments)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -82,7 +86,7 @@ def load(folder: Path) -> tuple[Any, About]:
     """Read a model from a folder. Runs no code from it."""
     try:
         about = About(**json.loads((folder / "about.json").read_text("utf-8")))
-        if (folder / "estimator.skops").exists():
+        if not _is_network(about.kind):
             return skops.io.load(folder / "estimator.skops", trusted=TRUSTED), about
         model = create(about, seed=0)
         model.load_state_dict(load_file(folder / "weights.safetensors"))

@@ -5,6 +5,7 @@ turns what goes wrong into one line and exit code 1. A stage and its workers die
 process that started them: an orphan would go on writing into the next run's outputs.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -41,11 +42,15 @@ def die_with(pid: int) -> None:
         os._exit(1)
 
     def watch() -> None:
-        while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.3)
-        for child in psutil.Process().children(recursive=True):
-            child.kill()
-        os._exit(1)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.3)
+        try:
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        finally:
+            os._exit(1)
 
     threading.Thread(target=watch, name=f"die-with-{pid}", daemon=True).start()
 

@@ -9,6 +9,7 @@ from dvclive import Live
 from torch import nn
 
 from soundstage import loading
+from soundstage.errors import SoundstageError
 from soundstage.nn.standardize import Standardize
 from soundstage.params import Training
 from soundstage.progress import progress
@@ -65,6 +66,11 @@ def train(
     Returns
     -------
     The model on the device it was trained on, with the chosen epoch's weights.
+
+    Raises
+    ------
+    SoundstageError
+        No epoch has a finite validation loss.
     """
     # Sums in a fixed order on a GPU too; cuBLAS wants its workspace fixed for that.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -104,6 +110,10 @@ def train(
             live.next_step()
             bar.set_postfix(train=f"{total / n:.3f}", valid=f"{valid_loss:.3f}", refresh=False)
             bar.update()
+    if best_epoch < 0:
+        raise SoundstageError(
+            "training diverged: no epoch has a finite validation loss; lower training.learning_rate"
+        )
     model.load_state_dict(best)
     print(f"kept epoch {best_epoch + 1} of {training.epochs}: validation loss {best_loss:.4f}")
     return model.eval()

@@ -10,8 +10,8 @@ def test_folders_name_genre_artist_and_album(tmp_path):
     )
     rows = table.select("track", "genre", "artist", "album", "group", "song").rows()
     assert rows == [
-        ("rock/Who/Tommy/1", "rock", "Who", "Tommy", "rock/Who", "1"),
-        ("rock/Who/2", "rock", "Who", None, "rock/Who", "2"),
+        ("rock/Who/Tommy/1", "rock", "Who", "Tommy", "Who", "1"),
+        ("rock/Who/2", "rock", "Who", None, "Who", "2"),
         ("pop/3", "pop", None, None, "pop/3.mp3", "3"),
     ]
 

@@ -1,17 +1,13 @@
 import hashlib
-import os
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 import pytest
+from computing import Compute, Fail, Late
 
 from soundstage.errors import SoundstageError
 from soundstage.store.build import Description, build
 from soundstage.store.partition import partition
 from soundstage.store.read import Feature
-from soundstage.store.shards import Rejection, Row
 
 DESCRIPTION = Description(
     name="length",
@@ -29,37 +25,6 @@ DESCRIPTION = Description(
 
 def keys(n):
     return [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(n)]
-
-
-@dataclass(frozen=True)
-class Compute:
-    """Leaves a file for every row that it computes; rejects keys that begin with a digit 0."""
-
-    log: Path
-
-    def __call__(self, _prefix, wanted):
-        for key in wanted:
-            (self.log / f"{key}.{time.time_ns()}").touch()
-            if key.startswith("0"):
-                yield Rejection(key, "empty", "has none")
-            else:
-                yield Row(key, np.full(int(key[0], 16), int(key[1], 16)))
-
-
-@dataclass(frozen=True)
-class Fail(Compute):
-    """As Compute, but fails, or dies, at one key."""
-
-    at: str = ""
-    deadly: bool = False
-
-    def __call__(self, prefix, wanted):
-        for result in super().__call__(prefix, wanted):
-            if result.key == self.at:
-                if self.deadly:
-                    os.kill(os.getpid(), 9)
-                raise SoundstageError("that one")
-            yield result
 
 
 @pytest.fixture
@@ -180,3 +145,28 @@ def test_index_describes_the_folder(make):
     for entry in index["shards"]:
         digest = hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
         assert entry["sha256"] == digest
+
+
+def test_a_timeout_is_tried_again_and_other_rejections_are_not(make):
+    late = next(key for key in sorted(keys(40)) if not key.startswith("0"))
+    folder, _ = make(40, compute=Late(make.log, late))
+    assert Feature(folder).rejections()[late].reason == "timeout"
+    folder, computed = make(40, folder="again")
+    assert computed == 1
+    assert late not in Feature(folder).rejections()
+    assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_the_rehearsal_comes_once_and_only_before_work(make, tmp_path):
+    rehearsed = []
+
+    def run(n):
+        build(
+            tmp_path / "rehearsed", DESCRIPTION, keys(n), Compute(make.log),
+            clips_per_shard=4, cache=tmp_path / "c3", rehearse=lambda: rehearsed.append(n),
+        )  # fmt: skip
+
+    make(1)  # makes the log's folder
+    run(20)
+    run(20)
+    assert rehearsed == [20]

@@ -39,7 +39,7 @@ def tracks(_root: Path, files: Sequence[str]) -> pl.DataFrame:
                 "path": file,
                 "genre": genre,
                 "tags": None,
-                "group": f"{genre}/{artist}" if artist else file,
+                "group": artist or file,
                 "artist": artist,
                 "album": album,
                 "song": PurePosixPath(name).stem,

@@ -17,6 +17,7 @@ from typing import Any
 
 import joblib
 import psutil
+from filelock import FileLock
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from soundstage import fingerprint, stage
@@ -26,6 +27,9 @@ from soundstage.progress import progress
 from soundstage.store import shards
 from soundstage.store.partition import partition
 from soundstage.store.shards import Rejection, Row
+
+# Reasons that may be the machine's and not the file's: tried again in every run.
+TRANSIENT = {"timeout"}
 
 # Computes the rows of some members of one shard: (prefix, keys) -> a row or a rejection each.
 Compute = Callable[[str, Sequence[str]], Iterator[Row | Rejection]]
@@ -66,9 +70,11 @@ def build(
     *,
     clips_per_shard: int,
     cache: Path,
+    rehearse: Callable[[], None] | None = None,
 ) -> None:
     """Write a store folder: a shard for each part of `keys`, then `index.json`.
 
+    `rehearse` is called once in this process, under a lock, before workers compute anything.
     Shards are computed by `SOUNDSTAGE_JOBS` processes (default: one a core); the bytes do not
     depend on how many. Finished shards stay in `cache` if the build fails or is killed.
     """
@@ -78,6 +84,9 @@ def build(
     parts = partition(keys, clips_per_shard)
     finished = {p: _find(shelf, p, members, description) for p, members in parts.items()}
     missing = [prefix for prefix, found in finished.items() if found is None]
+    if missing and rehearse:
+        with FileLock(cache / "rehearsal.lock"):
+            rehearse()
     with progress(description.name, len(keys), "clips") as bar:
         bar.update(sum(len(parts[prefix]) for prefix in parts if prefix not in missing))
         tasks = (
@@ -122,8 +131,11 @@ def _stem(prefix: str, members: Sequence[str]) -> str:
 def _find(
     shelf: Path, prefix: str, members: Sequence[str], description: Description
 ) -> Path | None:
-    found = sorted(shelf.glob(f"{_stem(prefix, members)}-*{description.suffix}"))
-    return found[0] if found else None
+    for path in sorted(shelf.glob(f"{_stem(prefix, members)}-*{description.suffix}")):
+        rejections = shards.Shard(path).rejections.values()
+        if not any(rejection.reason in TRANSIENT for rejection in rejections):
+            return path
+    return None
 
 
 def _related(shelf: Path, prefix: str, suffix: str) -> Iterator[Path]:
@@ -151,7 +163,7 @@ def _finish(
         for key in set(members) - known.keys():
             if key in shard:
                 known[key] = shard.row(key)
-            elif key in shard.rejections:
+            elif key in shard.rejections and shard.rejections[key].reason not in TRANSIENT:
                 known[key] = shard.rejections[key]
     fresh = [key for key in members if key not in known]
     if fresh:

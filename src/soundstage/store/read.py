@@ -47,6 +47,11 @@ class Feature:
         """Return the number of rows: clips with equal bytes share one."""
         return sum(entry["rows"] for entry in self.index["shards"])
 
+    @property
+    def prefixes(self) -> list[str]:
+        """The prefixes of its shards, sorted."""
+        return list(self._files)
+
     def shard(self, prefix: str) -> Shard:
         """Return an open shard by its prefix."""
         if prefix not in self._open:
