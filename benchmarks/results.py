@@ -8,6 +8,7 @@ those and goes to docs/results-target-tags.md.
 """
 
 import argparse
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ KEYS = {
 
 def run(model: str, settings: list[str]) -> dict[str, Any]:
     """Run one experiment; return the content of its metrics/test.json."""
-    name = "-".join(["results", model, *(s.replace("=", "-").replace(".", "-") for s in settings)])
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+    # DVC finds an experiment of another commit by the same name ambiguous.
+    name = "-".join(["results", model, *(re.sub(r"\W+", "-", s) for s in settings), commit])
     overrides = [word for setting in (f"model={model}", *settings) for word in ("-S", setting)]
     command = ["dvc", "exp", "run", "--temp", "-f", "-n", name, *overrides, "evaluate"]
     subprocess.run(command, check=True)
