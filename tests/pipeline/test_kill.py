@@ -52,10 +52,9 @@ def shelf(project):
 
 
 @pytest.fixture
-def slow(project, request):
+def slow(project):
     project.environment["SOUNDSTAGE_JOBS"] = str(JOBS)
-    # The queue takes seconds to start and to find its process.
-    project.add_slow_feature(0.8 if "queue" in request.node.name else 0.2)
+    project.add_slow_feature()
     project.commit("a slow feature")
     return project
 
@@ -98,15 +97,4 @@ def test_killed_in_the_middle(slow, where, what):
     if what == "worker":
         assert "a worker process died" in said
         assert "Traceback" not in said
-    check_what_is_left(slow, at_death)
-
-
-@pytest.mark.parametrize("what", ["dvc", "stage", "worker"])
-def test_killed_in_the_queue(slow, what):
-    slow.run("dvc", "exp", "run", "--queue", "features@slow")
-    slow.run("dvc", "queue", "start")
-    wait_for(lambda: slow.computed() >= 10)
-    victim(slow, what).send_signal(signal.SIGKILL)
-    at_death = slow.computed()
-    slow.run("dvc", "queue", "stop", "--kill", code=None)
     check_what_is_left(slow, at_death)

@@ -74,7 +74,7 @@ def build(
 ) -> None:
     """Write a store folder: a shard for each part of `keys`, then `index.json`.
 
-    `rehearse` is called once in this process, under a lock, before workers compute anything.
+    `rehearse` is called once in this process, under a lock, before several shards are computed.
     Shards are computed by `SOUNDSTAGE_JOBS` processes (default: one a core); the bytes do not
     depend on how many. Finished shards stay in `cache` if the build fails or is killed.
     """
@@ -84,7 +84,7 @@ def build(
     parts = partition(keys, clips_per_shard)
     finished = {p: _find(shelf, p, members, description) for p, members in parts.items()}
     missing = [prefix for prefix, found in finished.items() if found is None]
-    if missing and rehearse:
+    if len(missing) > 1 and rehearse:
         with FileLock(cache / "rehearsal.lock"):
             rehearse()
     with progress(description.name, len(keys), "clips") as bar:
