@@ -30,8 +30,6 @@ def test_the_projects_own_file_is_right(change):
     loaded = change()
     assert loaded.dataset.name == loaded.top.dataset
     assert loaded.models["mfcc_lstm"].training.learning_rate == 1e-4
-    assert loaded.source_rate("mfcc") == 22050
-    assert loaded.source_rate("pcm8") == 16000
 
 
 def test_a_misspelt_name_is_reported_with_its_line_and_the_nearest(change):

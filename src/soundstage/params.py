@@ -144,11 +144,6 @@ class Params:
         """The data set in use."""
         return self.datasets[self.top.dataset]
 
-    def source_rate(self, name: str) -> int:
-        """Return the sample rate in Hz of a waveform, or of the one that a feature is made from."""
-        waveform = self.features[name].input if name in self.features else name
-        return self.top.waveforms[waveform].sr
-
 
 class _Mistakes:
     """Collects mistakes and finds their lines in the file."""
