@@ -52,10 +52,10 @@ def test_all_mistakes_are_reported_at_once_in_order(change):
     lines = str(caught.value).splitlines()
     assert [line.partition(": ")[2] for line in lines] == [
         "model: no 'mfcc_lstn'; did you mean 'mfcc_lstm'?",
-        "seed: must be a integer, got 'zero'".replace("a integer", "an integer"),
+        "seed: must be an integer, got 'zero'",
         "features.mel.hop_length: must be greater than 0, got 0",
-        "models.stats_cnn.training.epochs: is missing",
         "models.stats_cnn.training.epoch: no such parameter; did you mean 'epochs'?",
+        "models.stats_cnn.training.epochs: is missing",
     ]
 
 

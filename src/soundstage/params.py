@@ -186,7 +186,12 @@ def _sentence(detail: Any, model: type[BaseModel]) -> str:
         return f"no such parameter; {registry.nearest(str(location[-1]), model.model_fields)}"
     if kind == "missing":
         return "is missing"
-    message = detail["msg"].replace("Input should be", "must be").replace("a valid", "a")
+    message = (
+        detail["msg"]
+        .replace("Input should be", "must be")
+        .replace("a valid integer", "an integer")
+        .replace("a valid", "a")
+    )
     return f"{message}, got {detail['input']!r}"
 
 
