@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -52,3 +53,15 @@ class Late(Compute):
         for result in super().__call__(prefix, wanted):
             late = result.key == self.at
             yield Rejection(result.key, "timeout", "took more than 1 s") if late else result
+
+
+@dataclass(frozen=True)
+class Slow(Compute):
+    """As Compute, but every row takes a while."""
+
+    SECONDS: ClassVar[float] = 0.3
+
+    def __call__(self, prefix, wanted):
+        for result in super().__call__(prefix, wanted):
+            time.sleep(self.SECONDS)
+            yield result

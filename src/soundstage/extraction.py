@@ -153,18 +153,6 @@ class _Extract:
                 raise SoundstageError(f"{self.feature.name}: clip {key}: {error}") from error
             yield Row(key, array)
 
-    def rehearse(self) -> None:
-        """Compute the feature of one clip, so that numba's compiled code is on disk.
-
-        Two workers that compile and cache the same function at once were seen to leave a cache
-        that crashes every later process.
-        """
-        source = Feature(self.source)
-        for prefix in source.prefixes:
-            for key in source.shard(prefix).keys[:1]:
-                list(self(prefix, [key]))
-                return
-
 
 def extract(params: Params, name: str) -> None:
     """Compute one feature of every clip of its source."""
@@ -194,13 +182,11 @@ def extract(params: Params, name: str) -> None:
         sample_rate=source.index["sample_rate"],
         hop_length=feature.arguments.get("hop_length"),
     )
-    compute = _Extract(source.folder.resolve(), feature)
     build(
         paths.STORE / name,
         description,
         source.members(),
-        compute,
+        _Extract(source.folder.resolve(), feature),
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
-        rehearse=compute.rehearse,
     )

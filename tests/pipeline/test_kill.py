@@ -84,16 +84,27 @@ def check_what_is_left(project, at_death):
             assert any(n.startswith(f"{stem}-") and digest in n for n in shelf(project))
 
 
+RUN = {"workspace": ["repro"], "temp": ["exp", "run", "--temp"], "queue": ["exp", "run", "--queue"]}
+
+
 @pytest.mark.parametrize("what", ["dvc", "stage", "worker"])
-@pytest.mark.parametrize("where", ["workspace", "temp"])
+@pytest.mark.parametrize("where", RUN)
 def test_killed_in_the_middle(slow, where, what):
-    command = ["repro"] if where == "workspace" else ["exp", "run", "--temp"]
-    run = slow.start("dvc", *command, "features@slow")
+    command = ["dvc", *RUN[where], "features@slow"]
+    if where == "queue":
+        slow.run(*command)
+        command = ["dvc", "queue", "start"]
+    run = slow.start(*command)
     wait_for(lambda: slow.computed() >= 10)
     victim(slow, what).send_signal(signal.SIGKILL)
     at_death = slow.computed()
-    said, _ = run.communicate(timeout=60)
-    assert run.returncode != 0, said
+    said, _ = run.communicate(timeout=60)  # a queue's worker holds the pipe until it ends
+    if where == "queue":
+        status = slow.run("dvc", "queue", "status")
+        assert "Failed" in status
+        said = slow.run("dvc", "queue", "logs", status.splitlines()[1].split()[0])
+    else:
+        assert run.returncode != 0, said
     if what == "worker":
         assert "a worker process died" in said
         assert "Traceback" not in said

@@ -102,7 +102,7 @@ def test_a_new_feature_invalidates_nothing(project):
     project.environment["SLOW_LOG"] = str(project.log)
     said = project.run("dvc", "repro", "features@slow")
     assert project.stages_run(said) == {"check", "fetch", "features@slow"}
-    assert project.computed() == 30 + 1  # one clip for rehearsal
+    assert project.computed() == 30
 
 
 def test_a_mistake_stops_the_run_before_anything_is_computed(project):

@@ -1,8 +1,9 @@
 import hashlib
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
-from computing import Compute, Fail, Late
+from computing import Compute, Fail, Late, Slow
 
 from soundstage.errors import SoundstageError
 from soundstage.store.build import Description, build
@@ -157,16 +158,8 @@ def test_a_timeout_is_tried_again_and_other_rejections_are_not(make):
     assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
 
 
-def test_the_rehearsal_comes_once_and_only_before_work(make, tmp_path):
-    rehearsed = []
-
-    def run(n):
-        build(
-            tmp_path / "rehearsed", DESCRIPTION, keys(n), Compute(make.log),
-            clips_per_shard=4, cache=tmp_path / "c3", rehearse=lambda: rehearsed.append(n),
-        )  # fmt: skip
-
-    make(1)  # makes the log's folder
-    run(20)
-    run(20)
-    assert rehearsed == [20]
+def test_of_all_workers_one_makes_its_first_row_alone(make):
+    make(40, jobs=2, compute=Slow(make.log))
+    starts = sorted(int(f.name.partition(".")[2]) for f in make.log.iterdir())
+    assert starts[1] - starts[0] >= Slow.SECONDS * 1e9
+    assert min(b - a for a, b in pairwise(starts[1:])) < Slow.SECONDS * 1e9

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,9 @@ def build(
     *,
     clips_per_shard: int,
     cache: Path,
-    rehearse: Callable[[], None] | None = None,
 ) -> None:
     """Write a store folder: a shard for each part of `keys`, then `index.json`.
 
-    `rehearse` is called once in this process, under a lock, before several shards are computed.
     Shards are computed by `SOUNDSTAGE_JOBS` processes (default: one a core); the bytes do not
     depend on how many. Finished shards stay in `cache` if the build fails or is killed.
     """
@@ -84,9 +83,6 @@ def build(
     parts = partition(keys, clips_per_shard)
     finished = {p: _find(shelf, p, members, description) for p, members in parts.items()}
     missing = [prefix for prefix, found in finished.items() if found is None]
-    if len(missing) > 1 and rehearse:
-        with FileLock(cache / "rehearsal.lock"):
-            rehearse()
     with progress(description.name, len(keys), "clips") as bar:
         bar.update(sum(len(parts[prefix]) for prefix in parts if prefix not in missing))
         tasks = (
@@ -167,7 +163,8 @@ def _finish(
                 known[key] = shard.rejections[key]
     fresh = [key for key in members if key not in known]
     if fresh:
-        known |= {result.key: result for result in compute(prefix, fresh)}
+        results = _first_alone(compute(prefix, fresh), shelf / f".compiled.{parent}.tmp")
+        known |= {result.key: result for result in results}
     if known.keys() != set(members):
         raise ValueError(f"{description.name}: shard {prefix!r} does not account for every member")
 
@@ -185,6 +182,19 @@ def _finish(
     path = shelf / f"{_stem(prefix, members)}-{content}{description.suffix}"
     temporary.replace(path)
     return prefix, path
+
+
+def _first_alone(results: Iterator[Row | Rejection], compiled: Path) -> Iterator[Row | Rejection]:
+    """Yield `results`; of all workers of a build, one makes its first result while others wait.
+
+    That puts numba's compiled code on disk. Two workers that compile and cache the same function
+    at once were seen to leave a cache that crashes every later process.
+    """
+    with FileLock(compiled.parents[1] / "compile.lock"):
+        if not compiled.exists():
+            yield from islice(results, 1)
+            compiled.touch()
+    yield from results
 
 
 def _sweep(shelf: Path) -> None:
