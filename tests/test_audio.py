@@ -1,8 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
 from soundstage import audio
+
+
+@pytest.fixture(params=[True, False], ids=["in process", "binary"])
+def limits(limits, request):
+    """Everything here holds for both ways of decoding."""
+    return replace(limits, in_process=request.param)
 
 
 @pytest.fixture
@@ -63,10 +71,10 @@ def test_a_playlist_reads_nothing_else(tmp_path, stereo, limits):
 
 def test_limits(tmp_path, limits):
     soundfile.write(tmp_path / "long.wav", np.zeros(22050 * 3), 22050)
-    short = audio.Limits(limits.ffmpeg, 30, 2)
+    short = replace(limits, max_seconds=2)
     with pytest.raises(audio.RejectedAudioError, match="longer than 2 s"):
         audio.decode(tmp_path / "long.wav", 16000, short)
-    hasty = audio.Limits(limits.ffmpeg, 1e-4, 60)
+    hasty = replace(limits, timeout_seconds=1e-4)
     with pytest.raises(audio.RejectedAudioError) as verdict:
         audio.decode(tmp_path / "long.wav", 16000, hasty)
     assert verdict.value.reason == "timeout"
@@ -90,6 +98,35 @@ def test_pcm8_rounds_and_clips():
     assert stored.tolist() == [0, 64, -64, 127, -128, 127, 1, 0, 1]
 
 
+def test_int16_is_pcm8_with_finer_steps():
+    y = np.array([0, 0.5, 1.0, -1.0, -1.7, 1 / 32768, 0.4 / 32768, 1.5 / 32768], np.float32)
+    stored = audio.quantise(y, "int16")
+    assert stored.dtype == np.int16
+    assert stored.tolist() == [0, 16384, 32767, -32768, -32768, 1, 0, 2]
+
+
+def test_a_16_bit_file_comes_back_from_int16(tmp_path, rng, limits):
+    pcm = rng.integers(-32768, 32768, 5000).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", pcm, 16000, subtype="PCM_16")
+    y, _ = audio.decode(tmp_path / "a.wav", 16000, limits)
+    np.testing.assert_array_equal(audio.quantise(y, "int16"), pcm)
+
+
+def test_floats_are_the_nearest(rng):
+    y = rng.uniform(-2, 2, 1000).astype(np.float32)
+    np.testing.assert_array_equal(audio.quantise(y, "float32"), y)
+    half = audio.quantise(y, "float16")
+    assert half.dtype == np.float16
+    for other in (np.nextafter(half, np.float16(9)), np.nextafter(half, np.float16(-9))):
+        assert (np.abs(half - y) <= np.abs(other.astype(np.float32) - y)).all()
+    assert audio.quantise(np.float32([1e6, -1e6]), "float16").tolist() == [65504, -65504]
+
+
+def test_other_dtypes_are_refused():
+    with pytest.raises(ValueError, match="uint8"):
+        audio.quantise(np.zeros(1, np.float32), "uint8")
+
+
 def test_pcm8_costs_what_theory_says(rng):
     """Uniform quantisation noise has the power of a step squared over 12."""
     y = rng.uniform(-0.9, 0.9, 100_000).astype(np.float32)
@@ -108,3 +145,17 @@ def test_an_unknown_system_ffmpeg_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Exception, match="install it or say 'bundled'"):
         audio.ffmpeg_binary("system")
+
+
+@pytest.mark.parametrize(("dtype", "step"), [("int16", 2**-16), ("float16", 2**-12)])
+def test_samples_are_what_was_quantised(rng, dtype, step):
+    y = rng.uniform(-1, 1, 1000).astype(np.float32)
+    back = audio.samples(audio.quantise(y, dtype))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, y, rtol=0, atol=step)
+
+
+def test_features_read_pcm8_as_its_steps(rng):
+    stored = audio.quantise(rng.uniform(-1, 1, 100), "int8")
+    assert audio.samples(stored) is stored
+    assert audio.UNITS.keys() == {"int8", "int16", "float16", "float32"}

@@ -1,5 +1,9 @@
 """Files to mono waveforms: ffmpeg's decoding, resampled, then the plain mean of the channels.
 
+The ffmpeg binary is the definition. Common files without fault are decoded in this process, to
+the same samples (`soundstage.libav`); about all others, and before any file is refused, the
+binary is asked.
+
 Untrusted files are decoded under limits: only containers that hold audio themselves are opened (a
 playlist named `.mp3` would make ffmpeg open whatever it lists), for a bounded time, to a bounded
 length. What cannot be decoded is `RejectedAudioError` with a reason code.
@@ -9,6 +13,7 @@ import shutil
 import signal
 import struct
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +22,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
+from soundstage import libav
 from soundstage.errors import SoundstageError
 
 # Containers and raw streams that hold their audio; no playlist, no network, no image.
@@ -38,11 +44,16 @@ class RejectedAudioError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one decode; `ffmpeg` is the binary's path."""
+    """Bounds on one decode; `ffmpeg` is the binary's path.
+
+    `timeout_seconds` holds for each way. Without `in_process` no file is decoded by libav in this
+    process, which a hostile file might crash.
+    """
 
     ffmpeg: str
     timeout_seconds: float
     max_seconds: float
+    in_process: bool = True
 
 
 @cache
@@ -80,6 +91,21 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, int]:
     RejectedAudioError
         `undecodable`, `timeout`, `too_long`, `empty` or `not_finite`.
     """
+    if limits.in_process:
+        with suppress(libav.DoubtfulError, RejectedAudioError):  # then the binary's verdict counts
+            samples = libav.decode(
+                path,
+                sr,
+                max_seconds=limits.max_seconds,
+                timeout_seconds=limits.timeout_seconds,
+            )
+            return _mono(samples, sr, limits), samples.shape[1]
+    samples = _by_binary(path, sr, limits)
+    return _mono(samples, sr, limits), samples.shape[1]
+
+
+def _by_binary(path: Path, sr: int, limits: Limits) -> np.ndarray:
+    """Return the samples that the ffmpeg binary gives: (n, channels) float32, big-endian."""
     source = ffmpeg.input(
         f"file:{path}",
         format_whitelist=FORMATS,
@@ -107,25 +133,60 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, int]:
 
     _, offset, _, _, _, channels = _AU_HEADER.unpack_from(done.stdout)
     n = (len(done.stdout) - offset) // (4 * channels)
+    return np.frombuffer(done.stdout, ">f4", n * channels, offset).reshape(n, channels)
+
+
+def _mono(samples: np.ndarray, sr: int, limits: Limits) -> np.ndarray:
+    """Return the mean of the channels; refuse what is empty, too long or holds no numbers."""
+    n, channels = samples.shape
     if n == 0:
         raise RejectedAudioError("empty", "holds no samples")
     if n > limits.max_seconds * sr:
         raise RejectedAudioError("too_long", f"is longer than {limits.max_seconds:g} s")
-    samples = np.frombuffer(done.stdout, ">f4", n * channels, offset).reshape(n, channels)
-    y = samples[:, 0].astype(np.float32) if channels == 1 else samples.mean(1, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = samples[:, 0].astype(np.float32) if channels == 1 else samples.mean(1, np.float32)
     if not np.isfinite(y).all():
         raise RejectedAudioError("not_finite", "holds samples that are no numbers")
-    return y, channels
+    return y
+
+
+# The unit of a stored waveform, by dtype.
+UNITS = {
+    "int8": "1/128 of full scale",
+    "int16": "1/32768 of full scale",
+    "float16": "full scale",
+    "float32": "full scale",
+}
 
 
 def quantise(y: np.ndarray, dtype: str) -> np.ndarray:
     """Return a waveform in the store's dtype.
 
     `int8` is PCM-8 (paper 000, section 2.2): clip(round(128 y), -128, 127), halves to even.
+    `int16` is the same with 32768 y and its own range. `float16` takes the nearest of its finite
+    numbers, so beyond +-65504 it clips too. `float32` is y itself.
+
+    Raises
+    ------
+    ValueError
+        Another dtype.
     """
-    if dtype == "int8":
-        return np.clip(np.rint(y * 128), -128, 127).astype(np.int8)
-    return y.astype(dtype)
+    if dtype in ("int8", "int16"):
+        ends = np.iinfo(dtype)
+        return np.clip(np.rint(y * -float(ends.min)), ends.min, ends.max).astype(dtype)
+    if dtype in ("float16", "float32"):
+        return np.clip(y, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
+    raise ValueError(f"dtype {dtype!r}: a waveform is int8, int16, float16 or float32")
+
+
+def samples(stored: np.ndarray) -> np.ndarray:
+    """Return a stored waveform as features read it: PCM-8 as it is, others as float32.
+
+    Full scale is then [-1, 1].
+    """
+    if stored.dtype == np.int16:
+        return stored / np.float32(32768)
+    return stored if stored.dtype == np.int8 else stored.astype(np.float32, copy=False)
 
 
 def level(y: np.ndarray, stored: np.ndarray) -> dict[str, float]:
