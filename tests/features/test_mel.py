@@ -1,6 +1,7 @@
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 
 from soundstage.errors import SoundstageError
 from soundstage.features.mel import mel
@@ -45,6 +46,65 @@ def test_equals_librosa():
     y = noise(30_000)
     expected = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=SR), top_db=None)
     np.testing.assert_allclose(mel(y, SR), expected, rtol=0, atol=1e-4)
+
+
+def rms(x):
+    return np.sqrt(np.mean(np.square(x, dtype=np.float64)))
+
+
+def signal(name, n=40_000):
+    """Noise, a quiet one, a chord (also as 16-bit samples), a chord over bursts, dull noise."""
+    t = np.arange(n) / SR
+    chord = sum(0.2 * np.sin(2 * np.pi * hertz * t) for hertz in (261.6, 329.6, 392.0))
+    y = {
+        "noise": noise(n),
+        "quiet": 1e-4 * noise(n),
+        "chord": chord,
+        "16 bits": np.rint(32767 * chord) / 32768,
+        "bursts": chord + noise(n) * (np.sin(2 * np.pi * 4 * t) > 0.8),
+        "dull": scipy.signal.sosfilt(scipy.signal.butter(8, 0.1, output="sos"), noise(n)),
+    }[name]
+    return y.astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["noise", "quiet", "chord", "16 bits", "bursts", "dull"])
+@pytest.mark.parametrize(
+    ("sr", "parameters"),
+    [
+        (22050, {}),
+        (44100, {"hop_length": 528}),  # paper 001
+        (16000, {}),  # paper 002
+        (16000, {"n_fft": 512, "hop_length": 256, "n_mels": 96, "fmax": 8000.0, "fmin": 60.0}),
+        (22050, {"n_fft": 1024, "hop_length": 1500, "n_mels": 64}),
+        (16000, {"n_fft": 400, "hop_length": 160, "n_mels": 40}),
+        (22050, {"n_fft": 551, "hop_length": 220, "n_mels": 30}),
+        (22050, {"n_fft": 4096, "hop_length": 100, "n_mels": 5}),
+    ],
+)
+def test_is_within_a_millionth_of_librosa(name, sr, parameters):
+    y = signal(name)
+    reference = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr, **parameters))
+    S = mel(y, sr, top_db=80.0, **parameters)
+    assert S.shape == reference.shape
+    assert rms(S - reference) <= 1e-6 * rms(reference)
+
+
+def test_frames_of_an_odd_length():
+    y = noise(4400)
+    reference = librosa.feature.melspectrogram(y=y, sr=SR, n_fft=551, hop_length=220, n_mels=30)
+    S = mel(y, SR, n_fft=551, hop_length=220, n_mels=30)
+    assert S.shape == (30, 21)  # librosa leaves out the one centred on sample 4400
+    np.testing.assert_allclose(S[:, :20], librosa.power_to_db(reference), rtol=0, atol=1e-4)
+
+
+def test_rounding_shows_far_below_a_tone_only():
+    y = tone(440, SR, 30_000)
+    reference = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=SR), top_db=None)
+    below, error = reference.max() - reference, np.abs(mel(y, SR) - reference)
+    assert below.max() > 130
+    assert error[below < 80].max() < 0.001
+    assert error[below < 100].max() < 0.02
+    assert error.max() < 0.5
 
 
 @pytest.mark.parametrize("sr", [16000, 22050, 44100])

@@ -35,6 +35,36 @@ def test_equals_librosa_by_slice():
     np.testing.assert_allclose(coefficients, as_the_paper(y), rtol=1e-5, atol=1e-3)
 
 
+def chord(n):
+    t = np.arange(n) / SR
+    return sum(0.2 * np.sin(2 * np.pi * hertz * t) for hertz in (261.6, 329.6, 392.0))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        noise(3 * SLICE),
+        chord(2 * SLICE).astype(np.float32),
+        (chord(2 * SLICE) + 0.01 * noise(2 * SLICE)).astype(np.float32),
+    ],
+    ids=["noise", "chord", "both"],
+)
+def test_is_within_a_millionth_of_librosa(y):
+    reference = as_the_paper(y)
+    difference = np.linalg.norm(mfcc(y, SR).astype(np.float64) - reference)
+    assert difference <= 1e-6 * np.linalg.norm(reference)
+
+
+@pytest.mark.parametrize(
+    ("n_mfcc", "n_fft", "hop_length"), [(1, 2048, 512), (40, 4096, 300), (128, 3000, 1000)]
+)
+def test_other_parameters_equal_librosa(n_mfcc, n_fft, hop_length):
+    y = noise(SR)
+    coefficients = mfcc(y, SR, slice_seconds=1, n_mfcc=n_mfcc, n_fft=n_fft, hop_length=hop_length)
+    reference = librosa.feature.mfcc(y=y, sr=SR, n_mfcc=n_mfcc, n_fft=n_fft, hop_length=hop_length)
+    np.testing.assert_allclose(coefficients[0], reference.T, rtol=1e-5, atol=1e-3)
+
+
 def test_is_the_orthonormal_dct_of_decibels():
     y = noise(SLICE)
     decibels = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=SR))

@@ -42,6 +42,25 @@ def test_equals_scipy_as_paper_000_calls_it():
     np.testing.assert_allclose(psd(y, SR), expected, rtol=1e-6, atol=1e-6 * expected.max())
 
 
+def rms(x):
+    return np.sqrt(np.mean(np.square(x, dtype=np.float64)))
+
+
+@pytest.mark.parametrize(
+    ("nperseg", "noverlap"),
+    [(256, 32), (256, 255), (255, 31), (100, 50), (64, 0), (8, 3), (7, 2), (1024, 512), (2048, 0)],
+)
+@pytest.mark.parametrize("signal", ["noise", "tone", "one step"])
+def test_is_within_a_millionth_of_scipy(signal, nperseg, noverlap):
+    y = {"noise": noise(9000), "tone": tone(100, 5.3, 9000), "one step": noise(9000, 0.4)}[signal]
+    reference = scipy.signal.spectrogram(
+        y.astype(np.float64), fs=SR, nperseg=nperseg, noverlap=noverlap
+    )[2]
+    S = psd(y, SR, fs=SR, nperseg=nperseg, noverlap=noverlap)
+    assert S.shape == reference.shape
+    assert rms(S - reference) <= 1e-6 * rms(reference)
+
+
 def test_a_clip_of_paper_000():
     S = psd(noise(465_984), SR)
     assert S.shape == (129, 2080)

@@ -6,10 +6,13 @@ import librosa
 import numpy as np
 from pydantic import PositiveInt
 
+from soundstage.dsp.clip_descriptors import ClipDescriptors, clip_descriptors, in_tiles
+from soundstage.dsp.moments import moments
+
 UNIT = "by column: samples, Hz, beats per minute, dB or none; squared for a variance"
 AXES = ("column",)
-# A length above 2**24 samples (12.7 minutes at 22,050 Hz) is not exact in float32, and librosa's
-# own centroid, bandwidth, roll-off and zero crossings are float64, as the public table prints them.
+# A length above 2**24 samples (12.7 minutes at 22,050 Hz) is not exact in float32, and the public
+# table prints float64.
 DTYPE = "float64"
 
 _DESCRIPTORS = (
@@ -39,7 +42,12 @@ def librosa_stats(
     Length in samples; chroma; RMS; spectral centroid, bandwidth and 85 % roll-off; zero-crossing
     rate; the waveforms of harmonic-percussive separation ("harmony", "perceptr"); tempo, as the
     beat tracker has it (0 where nothing starts, as in silence); 20 MFCC. All as librosa's
-    functions give them with their defaults, from one shared STFT.
+    functions give them with their defaults, to 1e-4 of each value (a mean near zero to 1e-6 of
+    the spread around it, the tempo exactly), from one shared STFT.
+
+    Clips of fewer than 31 frames, and frames that are not a power of two or do not overlap four-
+    or eightfold, take librosa's own functions; the others this project's kernels, which are more
+    than fifty times faster.
 
     Args:
         y: float32 (n,), full scale ±1.
@@ -53,12 +61,22 @@ def librosa_stats(
 
     Raises:
         ValueError: no samples.
+        librosa.ParameterError: a sample is infinite or no number.
 
     Source: paper 003, its feature table (GTZAN's `features_30_sec.csv`), and the classic models
     of paper 004.
     """
     if y.size == 0:
         raise ValueError("no samples")
+    librosa.util.valid_audio(y)
+    describe = clip_descriptors if in_tiles(y.size, n_fft, hop_length) else _by_librosa
+    *descriptors, tempo, mfcc = describe(y, sr, n_fft, hop_length)
+    statistics = [moments(x) for x in (*descriptors, *mfcc)]
+    n = len(_DESCRIPTORS)
+    return np.hstack([y.size, *statistics[:n], tempo, *statistics[n:]]).astype(DTYPE)
+
+
+def _by_librosa(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> ClipDescriptors:
     # librosa warns of a clip below one frame. Zeros to its right are what centring pads with.
     padded = librosa.util.fix_length(y, size=max(y.size, n_fft))
     spectrum = librosa.stft(padded, n_fft=n_fft, hop_length=hop_length)
@@ -71,7 +89,7 @@ def librosa_stats(
         for part in _hpss(spectrum)
     )
     centroid = librosa.feature.spectral_centroid(S=S, sr=sr)
-    descriptors = (
+    return ClipDescriptors(
         _chroma(power, sr),
         librosa.feature.rms(y=y, frame_length=n_fft, hop_length=hop_length),
         centroid,
@@ -80,16 +98,8 @@ def librosa_stats(
         librosa.feature.zero_crossing_rate(y, frame_length=n_fft, hop_length=hop_length),
         harmony,
         perceptr,
-    )
-    mfcc = librosa.feature.mfcc(S=log_mel, n_mfcc=len(_MFCC))
-    return np.array(
-        [
-            y.size,
-            *(statistic(x) for x in descriptors for statistic in (np.mean, np.var)),
-            _tempo(log_mel, sr, n_fft, hop_length),
-            *(statistic(x) for x in mfcc for statistic in (np.mean, np.var)),
-        ],
-        DTYPE,
+        _tempo(log_mel, sr, n_fft, hop_length),
+        librosa.feature.mfcc(S=log_mel, n_mfcc=len(_MFCC)),
     )
 
 
@@ -120,4 +130,4 @@ def _tempo(log_mel: np.ndarray, sr: int, n_fft: int, hop_length: int) -> float:
     )
     if not onsets.any():
         return 0.0
-    return librosa.feature.tempo(onset_envelope=onsets, sr=sr, hop_length=hop_length)[0]
+    return librosa.feature.tempo(onset_envelope=onsets, sr=sr, hop_length=hop_length).item()

@@ -1,9 +1,9 @@
 """Log-mel spectrogram."""
 
-import librosa
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
+from soundstage.dsp.mel import decibels, mel_bands, mel_power
 from soundstage.errors import SoundstageError
 
 UNIT = "dB"
@@ -48,20 +48,18 @@ def mel(
         ValueError: no samples.
         SoundstageError: a band so narrow, or so far above sr / 2, that no frequency bin is in it.
 
-    Source: `librosa.feature.melspectrogram` and `librosa.power_to_db(ref=1.0)`.
+    Source: `librosa.feature.melspectrogram` and `librosa.power_to_db(ref=1.0)`. The transform is
+    in float32: with librosa's `top_db=80` the root mean square of the difference to librosa is at
+    most 1e-6 of that of the decibels. Below, a clip without any noise shows the rounding: a pure
+    tone's skirts differ by up to 0.02 dB 100 dB below its peak, and by up to 0.5 dB further down.
     """
     if y.size == 0:
         raise ValueError("no samples")
-    bands = librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
-    empty = np.count_nonzero(~bands.any(axis=1))
-    if empty:
+    bands = mel_bands(sr, n_fft, n_mels, fmin, fmax)
+    if bands.empty:
         raise SoundstageError(
-            f"{empty} of {n_mels} mel bands hold no frequency bin at {sr} Hz with n_fft={n_fft}; "
-            "lower n_mels, raise n_fft, or keep fmin < fmax <= sr / 2"
+            f"{bands.empty} of {n_mels} mel bands hold no frequency bin at {sr} Hz with "
+            f"n_fft={n_fft}; lower n_mels, raise n_fft, or keep fmin < fmax <= sr / 2"
         )
-    # librosa warns of a clip below one frame. Zeros to its right are what centring pads with.
-    padded = librosa.util.fix_length(y, size=max(y.size, n_fft))
-    spectrum = librosa.stft(padded, n_fft=n_fft, hop_length=hop_length)
-    power = np.abs(spectrum[:, : 1 + y.size // hop_length]) ** 2
-    S = librosa.power_to_db(bands @ power, ref=1.0, top_db=top_db)
-    return S.astype(np.float32, copy=False)
+    S = mel_power(y, bands, n_fft=n_fft, hop_length=hop_length)
+    return decibels(S, top_db)

@@ -1,9 +1,12 @@
 """Power spectral density of PCM-8 audio, as paper 000 feeds it to its 2-D networks."""
 
+from functools import lru_cache
+
 import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
-from scipy.signal import spectrogram
+from scipy.signal import get_window
 
+from soundstage.dsp.power import power_blocks
 from soundstage.errors import SoundstageError
 
 UNIT = "PCM-8 steps squared per cycle/sample"
@@ -19,7 +22,7 @@ def psd(
     nperseg: PositiveInt = 256,
     noverlap: NonNegativeInt = 32,
 ) -> np.ndarray:
-    """One-sided power spectral density of each frame, by `scipy.signal.spectrogram`'s defaults.
+    """One-sided power spectral density of each frame, as of `scipy.signal.spectrogram`'s defaults.
 
     S[k, t] = c[k] |DFT(w (x_t - mean(x_t)))[k]|² / (fs Σ w²), with x_t the samples
     t·hop ... t·hop + nperseg - 1, hop = nperseg - noverlap, w the periodic Tukey window of taper
@@ -43,7 +46,9 @@ def psd(
         SoundstageError: `noverlap` is not below `nperseg`.
 
     Source: paper 000, the spectrogram input of its 2-D models (all defaults of scipy). The clamp
-    `minimum(S, 512) / 512` belongs to the model's input and is not applied here.
+    `minimum(S, 512) / 512` belongs to the model's input and is not applied here. Computed in
+    float32: the root mean square of the difference to scipy in float64 is at most 1e-6 of that of
+    the densities.
     """
     if y.size == 0:
         raise ValueError("no samples")
@@ -51,7 +56,18 @@ def psd(
         raise ValueError(f"psd reads PCM-8 steps (int8), got {y.dtype}")
     if noverlap >= nperseg:
         raise SoundstageError(f"noverlap={noverlap} must be below nperseg={nperseg}; lower it")
-    if y.size < nperseg:
-        return np.empty((nperseg // 2 + 1, 0), np.float32)
-    S = spectrogram(y, fs=fs, nperseg=nperseg, noverlap=noverlap)[2]
-    return np.ascontiguousarray(S, np.float32)
+    hop = nperseg - noverlap
+    frames = (y.size - noverlap) // hop if y.size >= nperseg else 0
+    S = np.empty((nperseg // 2 + 1, frames), np.float32)
+    window = _window(nperseg)
+    for span, power in power_blocks(y, window, start=0, hop=hop, frames=frames, centre=True):
+        np.divide(power[:, : span.stop - span.start], fs, out=S[:, span])
+    S[1 : (nperseg + 1) // 2] *= 2  # negative frequencies; neither 0 nor sr / 2 has one
+    return S
+
+
+@lru_cache
+def _window(n: int) -> np.ndarray:
+    """Return w / sqrt(Σ w²), float32 (n,): the squared spectrum under it is a density."""
+    w = get_window(("tukey", 0.25), n)
+    return (w / np.sqrt(np.sum(w**2))).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Signal kernels that features share: arrays in, arrays out."""

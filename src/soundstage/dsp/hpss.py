@@ -1,0 +1,70 @@
+"""The harmonic part of a waveform, by medians of its power spectrogram.
+
+Tones are level along time, hits along frequency: the median of a bin's neighbours in time keeps
+the first, that of its neighbours in frequency the second. The median of power is the median of
+magnitude, squared.
+
+Source: Fitzgerald, "Harmonic/percussive separation using median filtering" (DAFx 2010), with
+librosa's soft masks (power 2, margin 1) and 31-wide medians.
+"""
+
+import numpy as np
+
+from soundstage.dsp import fft, overlap
+from soundstage.dsp.lanes import WIDTH, kernel, load, spread, store, upper, where_less
+from soundstage.dsp.median import median_of_lanes, median_of_rows
+from soundstage.dsp.stft import CHUNK, Tiles, hann
+
+# Where both medians are below this, neither part has the bin: each gets half of it.
+_TINY = np.float32(1e-37)
+
+
+@kernel
+def _keep_harmonic(
+    harmonic: np.ndarray,
+    percussive: np.ndarray,
+    re: np.ndarray,
+    im: np.ndarray,
+    n_bins: int,
+    scale: float,
+) -> None:
+    """Multiply a spectrum by the soft mask of its harmonic part and by `scale`, in place."""
+    half, tiny, factor = spread(0.5), spread(_TINY), spread(scale)
+    for t in range(len(re)):
+        for k in range(n_bins):
+            h, p = load(harmonic[t], k), load(percussive[t], k)
+            mask = where_less(h + p, tiny, half, h / upper(h + p, tiny)) * factor
+            store(re[t], k, load(re[t], k) * mask)
+            store(im[t], k, load(im[t], k) * mask)
+
+
+def harmonic(spectrum: Tiles, n: int) -> np.ndarray:
+    """Return the harmonic part of the waveform a spectrogram was made of, as float32 (n,).
+
+    The percussive part is what remains: the two masks add up to one.
+
+    Args:
+        spectrum: at least 31 frames and 31 bins. Its `re`, `im` and `spare` are overwritten.
+        n: samples of the waveform.
+    """
+    re, im, power, along_time, n_frames, n_fft, hop = spectrum
+    n_tiles, half, n_bins = len(re), n_fft // 2, spectrum.n_bins
+    window = hann(n_fft, "float32")
+    median_of_lanes(power, n_frames, along_time)
+    along_frequency = np.empty((CHUNK, *power.shape[1:]), np.float32)
+    even, odd = np.empty((2, CHUNK, half, WIDTH), np.float32)
+    carry = np.zeros(2 * WIDTH * hop, np.float32)
+    y = np.empty((n_tiles + 1) * WIDTH * hop, np.float32)
+    for first in range(0, n_tiles, CHUNK):
+        some = slice(first, min(first + CHUNK, n_tiles))
+        part = slice(0, some.stop - first)
+        median_of_rows(power[some], n_bins, along_frequency[part])
+        _keep_harmonic(
+            along_time[some], along_frequency[part], re[some], im[some], n_bins, 1 / n_fft
+        )
+        fft.irfft(re[some], im[some], fft.turns(n_fft), even[part], odd[part])
+        out = y[first * WIDTH * hop : some.stop * WIDTH * hop]
+        overlap.add(even[part], odd[part], fft.order(half), window, hop, carry, out)
+    y[n_tiles * WIDTH * hop :] = carry.reshape(hop, 2 * WIDTH)[:, :WIDTH].T.reshape(-1)
+    overlap.divide_by_windows(window, hop, n_frames, y)
+    return y[half : half + n]

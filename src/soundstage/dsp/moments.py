@@ -1,0 +1,33 @@
+"""Mean and variance of a long float32 array, summed in float64 piece by piece."""
+
+import numpy as np
+
+from soundstage.dsp.lanes import WIDTH, kernel, load, spread, store
+
+_PIECE = 512  # so few float32 values are summed before float64 takes over
+
+
+@kernel
+def _sum(x: np.ndarray, centre: float, squared: bool) -> float:
+    lanes = np.empty(WIDTH, np.float32)
+    middle = spread(centre)
+    total = 0.0
+    whole = len(x) // WIDTH * WIDTH
+    for first in range(0, whole, _PIECE):
+        piece = spread(0.0)
+        for i in range(first, min(first + _PIECE, whole), WIDTH):
+            gaps = load(x, i) - middle
+            piece += gaps * gaps if squared else gaps
+        store(lanes, 0, piece)
+        total += float(lanes.astype(np.float64).sum())
+    for i in range(whole, len(x)):
+        gap = float(x[i]) - centre
+        total += gap * gap if squared else gap
+    return total
+
+
+def moments(x: np.ndarray) -> tuple[float, float]:
+    """Return the mean and the population variance of an array, taken as float32."""
+    x = np.ascontiguousarray(x, np.float32).reshape(-1)
+    mean = _sum(x, 0.0, False) / x.size
+    return mean, _sum(x, mean, True) / x.size

@@ -1,0 +1,93 @@
+"""The short-time Fourier transform as tiles: eight frames side by side.
+
+A tile is an array (bins, 8); frame 8 t + l is lane l of tile t. As `librosa.stft` has it: Hann
+window, frames centred on multiples of the hop, zeros around the signal.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import get_window
+
+from soundstage.dsp import fft, overlap
+from soundstage.dsp.lanes import WIDTH, kernel, load, store
+
+# Tiles worked on at a time. 16 frames of 2,048 float64 samples are 256 KiB, which stay in cache.
+CHUNK = 2
+
+
+class Tiles(NamedTuple):
+    """A spectrogram; bins are padded with zeros to a multiple of 8, frames to whole tiles."""
+
+    re: np.ndarray  # float32 (tiles, bins, 8)
+    im: np.ndarray  # float32 (tiles, bins, 8)
+    power: np.ndarray  # float32 (tiles, bins, 8), re² + im²
+    spare: np.ndarray  # float32 (tiles, bins, 8), room to work in
+    n_frames: int
+    n_fft: int
+    hop_length: int
+
+    @property
+    def n_bins(self) -> int:
+        """Bins without the padding."""
+        return self.n_fft // 2 + 1
+
+
+def supported(n_fft: int, hop_length: int) -> bool:
+    """Whether frames are a power of two long, at least 64, and overlap four- or eightfold."""
+    power_of_two = n_fft >= 64 and n_fft & (n_fft - 1) == 0
+    return power_of_two and n_fft in (4 * hop_length, 8 * hop_length)
+
+
+@cache
+def hann(n: int, dtype: str) -> np.ndarray:
+    """Return the periodic Hann window (n,)."""
+    return get_window("hann", n).astype(dtype)
+
+
+def frames(x: np.ndarray, n_frames: int) -> np.ndarray:
+    """Lay tiles (tiles, rows, 8) out as (rows, n_frames)."""
+    return x.transpose(1, 0, 2).reshape(x.shape[1], -1)[:, :n_frames]
+
+
+@kernel
+def _power(re: np.ndarray, im: np.ndarray, out: np.ndarray) -> None:
+    for t in range(len(re)):
+        for k in range(re.shape[1]):
+            a, b = load(re[t], k), load(im[t], k)
+            store(out[t], k, a * a + b * b)
+
+
+def padded(y: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
+    """Return `y` with n_fft / 2 zeros before it, and zeros after it to fill the last tile."""
+    n_tiles = -(-(1 + y.size // hop_length) // WIDTH)
+    around = np.zeros((n_tiles + 2) * WIDTH * hop_length, np.float32)
+    around[n_fft // 2 : n_fft // 2 + y.size] = y
+    return around
+
+
+def stft(y: np.ndarray, n_fft: int, hop_length: int) -> Tiles:
+    """Transform float32 (n,), with a frame size and a hop that are `supported`."""
+    n_frames = 1 + y.size // hop_length
+    n_tiles, half = -(-n_frames // WIDTH), n_fft // 2
+    bins = -(-(half + 1) // WIDTH) * WIDTH
+    # One array and not four: what is freed in one piece is not given back to the system, and is
+    # there, mapped, for the next clip.
+    re, im, power, spare = np.empty((4, n_tiles, bins, WIDTH), np.float32)
+    re[:, half + 1 :] = im[:, half + 1 :] = 0
+    # librosa transforms in float64 and rounds then; float32's own rounding would be louder than
+    # what a pure tone has far from its frequency, and its bandwidth would be that of the noise.
+    even, odd = np.empty((2, CHUNK, half, WIDTH))
+    window, turns = hann(n_fft, "float64"), fft.turns(n_fft, "float64")
+    around = padded(y, n_fft, hop_length)
+    for first in range(0, n_tiles, CHUNK):
+        some = slice(first, min(first + CHUNK, n_tiles))
+        part = slice(0, some.stop - first)
+        start = around[first * WIDTH * hop_length :]
+        overlap.cut(start, window, hop_length, even[part], odd[part])
+        fft.rfft(even[part], odd[part], fft.order(half), turns, re[some], im[some])
+        if some.stop == n_tiles and n_frames % WIDTH:  # lanes after the last frame
+            re[-1, :, n_frames % WIDTH :] = im[-1, :, n_frames % WIDTH :] = 0
+        _power(re[some], im[some], power[some])
+    return Tiles(re, im, power, spare, n_frames, n_fft, hop_length)
