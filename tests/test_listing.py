@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,8 +19,13 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def look(folder, tmp_path):
-    return lambda: listing.list_files(folder, tmp_path / "memory.parquet")
+def memory(tmp_path):
+    return tmp_path / "memory.parquet"
+
+
+@pytest.fixture
+def look(folder, memory):
+    return lambda: listing.list_files(folder, memory)
 
 
 def test_regular_files_in_order_with_their_hashes(look):
@@ -50,6 +56,7 @@ def test_what_is_no_file_of_the_folder_is_listed_with_a_reason(look, folder, tmp
     (folder / "link.wav").symlink_to(tmp_path / "outside.wav")
     (folder / "inside.wav").symlink_to("a.wav")
     (folder / "dangling.wav").symlink_to("nothing.wav")
+    (folder / "loop.wav").symlink_to("loop.wav")
     os.mkfifo(folder / "fifo.wav")
     reasons = dict(look().select("path", "reason").iter_rows())
     assert reasons == {
@@ -59,7 +66,88 @@ def test_what_is_no_file_of_the_folder_is_listed_with_a_reason(look, folder, tmp
         "fifo.wav": "not_a_file",
         "inside.wav": None,
         "link.wav": "outside",
+        "loop.wav": "not_a_file",
     }
+
+
+def test_folders_that_are_not_looked_into_are_listed_with_a_reason(
+    look, folder, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret.wav").write_bytes(b"secret")
+    (folder / "b" / "away").symlink_to(tmp_path / "elsewhere")
+    (folder / "twin").symlink_to("b")
+    (folder / "loop").symlink_to(".")
+    (folder / "locked").mkdir()
+    (folder / "locked" / "two.wav").write_bytes(b"two")
+    scan = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # root may read what is locked
+    table = look()
+    assert dict(table.select("path", "reason").iter_rows()) == {
+        "a.wav": None,
+        "b/away/": "outside",
+        "b/one.wav": None,
+        "locked/": "unreadable",
+        "loop/": "linked_folder",
+        "twin/": "linked_folder",
+    }
+    assert table.filter(pl.col("reason").is_not_null())["key"].null_count() == 4
+
+
+def test_a_folder_that_cannot_be_read_at_all_is_an_error(look, monkeypatch):
+    def scandir(path):
+        raise OSError(5, "Input/output error", path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(SoundstageError, match=r"music: cannot be read: Input/output error"):
+        look()
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(5, "io"), OSError(116, "x")])
+def test_a_file_that_cannot_be_read_is_listed_and_looked_at_again(look, monkeypatch, error):
+    hash_of = listing.content_hash
+
+    def content_hash(path):
+        if path.name == "a.wav":
+            raise error
+        return hash_of(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "content_hash", content_hash)
+        assert look().row(0) == ("a.wav", 3, None, "unreadable")
+    assert look()["reason"].null_count() == 2
+
+
+def test_a_file_that_vanishes_while_it_is_listed_is_no_crash(look, folder, monkeypatch):
+    walk = listing._walk
+
+    def walk_and_remove(root):
+        found = walk(root)
+        (folder / "a.wav").unlink()
+        return found
+
+    monkeypatch.setattr(listing, "_walk", walk_and_remove)
+    assert look()["reason"].to_list() == ["not_a_file", None]
+
+
+def test_names_that_are_not_utf8_are_listed_escaped_and_not_read(look, folder):
+    with open(os.fsencode(folder) + b"/caf\xe9.wav", "wb") as file:  # noqa: PTH123
+        file.write(b"latin")
+    os.mkdir(os.fsencode(folder) + b"/b\xfcro")  # noqa: PTH102
+    with open(os.fsencode(folder) + b"/b\xfcro/one.wav", "wb") as file:  # noqa: PTH123
+        file.write(b"one")
+    table = look()
+    assert table.rows()[2:] == [
+        ("b\\xfcro/one.wav", 3, None, "not_utf8"),
+        ("caf\\xe9.wav", 5, None, "not_utf8"),
+    ]
+    assert look().equals(table)
 
 
 def test_the_folder_is_not_written_to(look, folder):
@@ -76,13 +164,45 @@ def test_nothing_is_an_error(tmp_path):
         listing.list_files(tmp_path / "empty", tmp_path / "memory")
 
 
-def test_summary_counts_what_changed(look, folder):
-    old = look()
-    assert listing.summary(None, old) == "2 files, 0.0 MB"
-    assert listing.summary(old, old).endswith("none changed")
+def test_summary_counts_what_changed_since_the_hashes_were_remembered(look, folder, memory):
+    assert listing.remembered(memory) is None
+    first = look()
+    assert listing.summary(None, first) == "2 files, 0.0 MB"
+    before = listing.remembered(memory)
+    assert listing.summary(before, look()) == "2 files, 0.0 MB, none changed"
     (folder / "c.wav").write_bytes(b"c")
+    (folder / "d.wav").write_bytes(b"d")
+    (folder / "b" / "one.wav").write_bytes(b"other")
     (folder / "a.wav").unlink()
-    assert listing.summary(old, look()).endswith("1 new or changed, 1 gone or changed")
+    assert listing.summary(before, look()) == "3 files, 0.0 MB; 2 new, 1 changed, 1 gone"
+
+
+def test_what_never_could_be_read_is_no_change(look, folder, memory):
+    os.mkfifo(folder / "fifo.wav")
+    look()
+    assert listing.summary(listing.remembered(memory), look()).endswith("none changed")
+
+
+def test_audio_is_told_by_the_ending_of_the_name(look, folder):
+    (folder / "b" / "LOUD.FLAC").write_bytes(b"flac")
+    (folder / "b" / "twin").symlink_to("../b")
+    os.mkfifo(folder / "b" / "fifo.wav")
+    for name in ("cover.jpg", "two.jpg", "one.lrc", "Thumbs.db", "README", "x.wav.part"):
+        (folder / "b" / name).write_bytes(b"none")
+    table = look()
+    audio, ignored = listing.audio_files(table)
+    assert audio["path"].to_list() == [
+        "a.wav", "b/LOUD.FLAC", "b/fifo.wav", "b/one.wav", "b/twin/"
+    ]  # fmt: skip
+    assert ignored == "ignored 6 files: 2 .jpg, 1 without an ending, 1 .db, 1 .lrc, 1 .part"
+    assert listing.audio_files(audio)[1] == ""
+
+
+def test_a_folder_without_audio_is_an_error(look, folder):
+    (folder / "a.wav").rename(folder / "a.txt")
+    (folder / "b" / "one.wav").rename(folder / "b" / "one.pdf")
+    with pytest.raises(SoundstageError, match=r"no audio files, only 1 \.pdf, 1 \.txt; .*\.flac"):
+        listing.audio_files(look())
 
 
 def test_audio_keys_are_distinct():

@@ -1,14 +1,16 @@
 """What lies in a data set's folder: every file with its content hash, remembered between runs.
 
-The folder is the user's: it is read in place, never written to. A hash is remembered by path,
-size, modification time and inode, so a second look at a hundred thousand files takes seconds.
+The folder is the user's: it is read in place, never written to, and nothing outside it is read. A
+hash is remembered by path, size, modification time and inode, so a second look at a hundred
+thousand files takes seconds.
 """
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -20,6 +22,24 @@ from soundstage.store.shards import KEY_LENGTH
 SCHEMA = {"path": pl.String, "size": pl.Int64, "key": pl.String, "reason": pl.String}
 _MEMORY = {"path": pl.String, "size": pl.Int64, "mtime": pl.Int64, "inode": pl.UInt64}
 
+# Why a file, or a folder and all that is in it, is not read.
+REASONS = {
+    "not_a_file": "a FIFO, a device, or a link that leads nowhere",
+    "outside": "a link that leaves the data set's folder",
+    "linked_folder": "a link to a folder, whose files are listed where they lie",
+    "unreadable": "the system refuses to open or to read it",
+    "not_utf8": "its name is not UTF-8, and written here with escapes; rename it",
+}
+
+# The endings under which the containers of `soundstage.audio` are found. A list of what is audio,
+# not of what is none: there is no end to what else lies beside music.
+ENDINGS = frozenset({
+    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".avi", ".caf",
+    ".eac3", ".flac", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpeg",
+    ".mpg", ".oga", ".ogg", ".opus", ".ra", ".rm", ".snd", ".spx", ".tta", ".w64", ".wav",
+    ".wave", ".webm", ".wma", ".wv",
+})  # fmt: skip
+
 
 def content_hash(path: Path) -> str:
     """Return a file's content hash: the first 32 hex digits of its SHA-256."""
@@ -27,13 +47,37 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:KEY_LENGTH]
 
 
-def _walk(root: Path) -> list[str]:
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+def _walk(root: Path) -> list[tuple[str, str | None]]:
+    """Return the paths under `root`, sorted; folders that are not looked into with a reason."""
+    found: list[tuple[str, str | None]] = []
+    inside = root.resolve()
+
+    def refuse(error: OSError) -> None:
+        below = Path(error.filename).relative_to(root)
+        if below == Path():
+            raise SoundstageError(f"{root}: cannot be read: {error.strerror}") from error
+        found.append((f"{below.as_posix()}/", "unreadable"))
+
+    for folder, folders, files in os.walk(root, onerror=refuse):
         below = Path(folder).relative_to(root)
-        found += [(below / name).as_posix() for name in files if not name.startswith(".")]
+        for name in folders:
+            link = Path(folder, name)
+            if link.is_symlink() and not name.startswith("."):
+                reason = "linked_folder" if _is_inside(link, inside) else "outside"
+                found.append((f"{(below / name).as_posix()}/", reason))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [((below / name).as_posix(), None) for name in files if not name.startswith(".")]
     return sorted(found)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    # Not Path.resolve, which raises on a link that leads to itself.
+    return Path(os.path.realpath(path)).is_relative_to(folder)
+
+
+def _printable(path: str) -> str:
+    """Return a path with the bytes that are no UTF-8 escaped, as in `caf\\xe9.mp3`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def list_files(root: Path, memory: Path) -> pl.DataFrame:
@@ -45,9 +89,9 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
 
     Returns
     -------
-    path (relative, sorted), size in bytes, key (content hash), and a reason for what is not read
-    (its key is null): `not_a_file` for a FIFO or device, `outside` for a link that leaves `root`,
-    `unreadable`.
+    path (relative, sorted), size in bytes, key (content hash), and for what is not read no key but
+    a reason, see `REASONS`. Of the folders only those are listed that are not looked into; their
+    paths end in `/`.
     """
     if not root.is_dir():
         raise SoundstageError(f"{root}: no such folder; set the data set's `root` in params.yaml")
@@ -56,46 +100,88 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
         known = {row[:4]: row[4] for row in pl.read_parquet(memory).iter_rows()}
     inside = root.resolve()
     rows: list[tuple[str, int, str | None, str | None]] = []
-    remembered: list[tuple[str, int, int, int, str]] = []
+    marks: list[tuple[str, int, int, int, str]] = []
 
-    def look(path: str) -> None:
+    def look(path: str) -> tuple[int, str | None, str | None]:
         file = root / path
-        if not file.resolve().is_relative_to(inside):
-            rows.append((path, 0, None, "outside"))
-        elif not file.is_file():
-            rows.append((path, 0, None, "not_a_file"))
-        else:
-            status = file.stat()
-            mark = (path, status.st_size, status.st_mtime_ns, status.st_ino)
-            try:
-                key = known.get(mark) or content_hash(file)
-            except PermissionError:
-                rows.append((path, status.st_size, None, "unreadable"))
-                return
-            rows.append((path, status.st_size, key, None))
-            remembered.append((*mark, key))
+        if file.is_symlink() and not _is_inside(file, inside):
+            return 0, None, "outside"
+        if not file.is_file():
+            return 0, None, "not_a_file"
+        status = file.stat()
+        if _printable(path) != path:
+            return status.st_size, None, "not_utf8"
+        mark = (path, status.st_size, status.st_mtime_ns, status.st_ino)
+        try:
+            key = known.get(mark) or content_hash(file)
+        except OSError:
+            return status.st_size, None, "unreadable"
+        marks.append((*mark, key))
+        return status.st_size, key, None
 
-    paths = _walk(root)
-    with ThreadPoolExecutor() as pool, progress("listing", len(paths), "files") as bar:
-        for _ in pool.map(look, paths):
+    def row(path: str, reason: str | None) -> None:
+        try:
+            found = (0, None, reason) if reason else look(path)
+        except OSError:  # of its status: the folder may be listed but not entered, or it is gone
+            found = 0, None, "unreadable"
+        rows.append((_printable(path), *found))
+
+    entries = _walk(root)
+    with ThreadPoolExecutor() as pool, progress("listing", len(entries), "files") as bar:
+        for _ in pool.map(lambda entry: row(*entry), entries):
             bar.update()
     if not rows:
         raise SoundstageError(f"{root}: holds no files; put the data set's audio there")
     with whole_or_not_at_all(memory) as temporary:
         schema = _MEMORY | {"key": pl.String}
-        pl.DataFrame(remembered, schema, orient="row").sort("path").write_parquet(temporary)
+        pl.DataFrame(marks, schema, orient="row").sort("path").write_parquet(temporary)
     return pl.DataFrame(rows, SCHEMA, orient="row").sort("path")
 
 
+def remembered(memory: Path) -> pl.DataFrame | None:
+    """Return path and key of what the last listing read; None where there was none."""
+    return pl.read_parquet(memory, columns=["path", "key"]) if memory.exists() else None
+
+
 def summary(old: pl.DataFrame | None, new: pl.DataFrame) -> str:
-    """Say in a few words what a listing holds and what changed since the last one."""
+    """Say in a few words what a listing holds and what changed since `old`, see `remembered`."""
     text = f"{len(new)} files, {int(new['size'].sum()) / 1e6:.1f} MB"
     if old is None:
         return text
-    before, now = (set(table.select("path", "key").iter_rows()) for table in (old, new))
-    if before == now:
-        return f"{text}, none changed"
-    return f"{text}; {len(now - before)} new or changed, {len(before - now)} gone or changed"
+    before, now = (
+        dict(table.drop_nulls("key").select("path", "key").iter_rows()) for table in (old, new)
+    )
+    counts = {
+        "new": len(now.keys() - before.keys()),
+        "changed": sum(now[path] != before[path] for path in now.keys() & before.keys()),
+        "gone": len(before.keys() - now.keys()),
+    }
+    said = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    return f"{text}; {said}" if said else f"{text}, none changed"
+
+
+def audio_files(listing: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Return what of a listing counts as audio by the ending of its name, and a word on the rest.
+
+    Covers, lyrics, playlists and the like are no clips: they are neither decoded nor counted as
+    rejected, and so is what has an ending that is not in `ENDINGS`. The word, "" if there is
+    nothing to say, tells how many of which endings, so that none is passed over unseen. Folders
+    that were not looked into stay: there may be audio in them.
+
+    Raises SoundstageError if nothing is left.
+    """
+    ending = pl.Series([PurePosixPath(path).suffix.lower() for path in listing["path"]])
+    counts_as_audio = ending.is_in(list(ENDINGS)) | listing["path"].str.ends_with("/")
+    others = Counter(ending.filter(~counts_as_audio))
+    counted = ", ".join(
+        f"{n} {name or 'without an ending'}"
+        for name, n in sorted(others.items(), key=lambda other: (-other[1], other[0]))
+    )
+    if not counts_as_audio.any():
+        known = " ".join(sorted(ENDINGS))
+        raise SoundstageError(f"no audio files, only {counted}; audio has one of these: {known}")
+    said = f"ignored {others.total()} files: {counted}" if others else ""
+    return listing.filter(counts_as_audio), said
 
 
 def audio_keys(listing: pl.DataFrame) -> Sequence[str]:

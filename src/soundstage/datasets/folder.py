@@ -1,5 +1,6 @@
 """Any folder of genre folders: `root/<genre>/<clip>`, or `root/<genre>/<artist>/.../<clip>`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -25,17 +26,21 @@ def tracks(_root: Path, files: Sequence[str]) -> pl.DataFrame:
 
     A folder between genre and file is the artist, a further one the album. The group, which a
     split keeps together, is the artist where there is one, else the file itself. Files that lie
-    in no folder have no genre and are left out.
+    in no folder have no genre and are left out, and so are folders, whose paths end in `/`.
+
+    A track is named by its path without the ending; with it where two would have one name
+    (`1.mp3` and `1.wav`).
     """
+    files = [file for file in files if "/" in file and not file.endswith("/")]
+    stems = [str(PurePosixPath(file).with_suffix("")) for file in files]
+    count, paths = Counter(stems), set(files)
     rows = []
-    for file in files:
-        genre, *between, name = PurePosixPath(file).parts if "/" in file else ("", file)
-        if not genre:
-            continue
+    for file, stem in zip(files, stems, strict=True):
+        genre, *between, name = PurePosixPath(file).parts
         artist, album = [*between, None, None][:2]
         rows.append(
             {
-                "track": str(PurePosixPath(file).with_suffix("")),
+                "track": file if count[stem] > 1 or stem in paths else stem,
                 "path": file,
                 "genre": genre,
                 "tags": None,
