@@ -17,7 +17,7 @@ def main(params: Params, name: str) -> None:
         Feature(paths.STORE / model.input),
         model=name,
         target=params.top.target,
-        code=fingerprint.code(registry.source_file("models", model.kind)),
+        code=fingerprint.code_digest(registry.source_file("models", model.kind)),
     )
     print(f"{name}: {view.about.empty or f'{len(view.rows)} segments of {view.about.input}'}")
     views.write(view, paths.VIEWS / f"{name}.parquet")

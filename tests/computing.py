@@ -1,6 +1,10 @@
-"""Ways to compute rows, in a module that worker processes can import."""
+"""A feature to build, and ways to compute its rows that worker processes can import."""
 
+import faulthandler
+import hashlib
 import os
+import resource
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +13,30 @@ from typing import ClassVar
 import numpy as np
 
 from soundstage.errors import SoundstageError
+from soundstage.store.description import Description
 from soundstage.store.shards import Rejection, Row
+
+DESCRIPTION = Description(
+    name="length",
+    kind="length",
+    source="files",
+    source_fingerprint="",
+    parameters={"n": 1},
+    code={"features/length.py": "f" * 32},
+    libraries={},
+    axes=("sample",),
+    dtype="int64",
+    unit="1",
+    sample_rate=16000,
+)
+
+
+def keys(n):
+    return [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(n)]
+
+
+def content(folder):
+    return {f.name: f.read_bytes() for f in folder.iterdir()}
 
 
 @dataclass(frozen=True)
@@ -29,18 +56,38 @@ class Compute:
 
 @dataclass(frozen=True)
 class Fail(Compute):
-    """As Compute, but fails, or dies, at one key."""
+    """As Compute, but fails at one key."""
 
     at: str = ""
-    deadly: bool = False
 
     def __call__(self, prefix, wanted):
         for result in super().__call__(prefix, wanted):
             if result.key == self.at:
-                if self.deadly:
-                    os.kill(os.getpid(), 9)
                 raise SoundstageError("that one")
             yield result
+
+
+@dataclass(frozen=True)
+class Die(Compute):
+    """As Compute, but one key ends the process by a signal; the first time only, or always."""
+
+    at: str = ""
+    by: int = signal.SIGSEGV
+    once: bool = False
+
+    def __call__(self, prefix, wanted):
+        for result in super().__call__(prefix, wanted):
+            if result.key == self.at and not (self.once and self.died.exists()):
+                self.died.touch()
+                faulthandler.disable()
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                os.kill(os.getpid(), self.by)
+                time.sleep(10)
+            yield result
+
+    @property
+    def died(self):
+        return self.log.with_name("died")
 
 
 @dataclass(frozen=True)
@@ -65,3 +112,11 @@ class Slow(Compute):
         for result in super().__call__(prefix, wanted):
             time.sleep(self.SECONDS)
             yield result
+
+
+@dataclass(frozen=True)
+class DeadOnArrival(Compute):
+    """Cannot even be unpickled by a worker."""
+
+    def __reduce__(self):
+        return os.abort, ()

@@ -6,7 +6,8 @@ import soundfile
 
 from soundstage import audio, fingerprint
 from soundstage.store import shards
-from soundstage.store.build import Description, build
+from soundstage.store.build import build
+from soundstage.store.description import Description
 from soundstage.store.read import Feature
 
 RATE = 22050
@@ -55,8 +56,9 @@ def fill(tmp_path):
             name=name,
             kind=name,
             source="files",
+            source_fingerprint="",
             parameters={},
-            fingerprint=fingerprint.digest([name, [shards.checksum(row.array) for row in rows]]),
+            code={name: fingerprint.digest([shards.checksum(row.array) for row in rows])},
             libraries={},
             axes=axes,
             dtype=str(rows[0].array.dtype),

@@ -16,7 +16,7 @@ def package(tmp_path, monkeypatch):
         fingerprint._read.cache_clear()
         for name, text in files.items():
             (root / f"{name}.py").write_text(text)
-        return fingerprint.code(root / "one.py")
+        return fingerprint.code_digest(root / "one.py")
 
     yield digest
     fingerprint._read.cache_clear()
@@ -42,6 +42,22 @@ def test_code_counts_and_so_does_what_it_imports(package):
 
 def test_a_file_that_is_not_imported_does_not_count(package):
     assert package() == package(three="x = 1\n")
+
+
+def test_the_file_whose_code_changed_can_be_named(package, tmp_path):
+    package()
+    before = fingerprint.code(tmp_path / "soundstage" / "one.py")
+    package(two="def g(x):\n    return x\n")
+    after = fingerprint.code(tmp_path / "soundstage" / "one.py")
+    assert before.keys() == after.keys() == {"one.py", "two.py"}
+    assert [name for name in after if after[name] != before[name]] == ["two.py"]
+
+
+def test_the_packages_front_does_not_count(package):
+    one = "from soundstage import two\n\ndef f(x):\n    return two.g(x)\n"
+    before = package(one=one, __init__="")
+    assert package(__init__="from soundstage import three\n", three="x = 1\n") == before
+    assert package(two="def g(x):\n    return x\n") != before
 
 
 def test_libraries_are_those_of_the_imports():

@@ -79,6 +79,12 @@ def test_mistakes(change, old, new, message):
         change((old, new))
 
 
+def test_a_feature_may_read_a_feature_but_not_itself(change):
+    assert change(("source: pcm8, fs", "source: mel, fs")).features["psd"].input == "mel"
+    with pytest.raises(SoundstageError, match=r"psd\.source: the feature is made from itself"):
+        change(("source: pcm8, fs", "source: psd, fs"))
+
+
 def test_no_file_says_where_to_run(tmp_path):
     with pytest.raises(SoundstageError, match="run in the project's folder"):
         params.load(tmp_path / "params.yaml")

@@ -17,7 +17,7 @@ from soundstage.params import Component, Training
 @pytest.fixture
 def view(fill, tmp_path):
     table, parts, rows, rejections = library.make(60)
-    feature = fill("stats", rows, axes=("column",), rejections=rejections)
+    feature = fill("stats", rows, axes=("sample",), rejections=rejections)
 
     def write(target="genre"):
         path = tmp_path / "data" / "views" / f"{target}.parquet"

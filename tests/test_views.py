@@ -12,7 +12,7 @@ from soundstage.store.shards import Row
 def whole(fill):
     """Return tracks, parts and a feature of one array a clip."""
     table, parts, rows, rejections = library.make()
-    return table, parts, fill("stats", rows, axes=("column",), rejections=rejections)
+    return table, parts, fill("stats", rows, axes=("sample",), rejections=rejections)
 
 
 def build(tracks, parts, feature, target="genre"):
@@ -62,14 +62,22 @@ def test_slices_are_rows(fill):
     assert set(short["track"]) == {names[i] for i in range(0, 19, 3)}
 
 
-def test_the_input_shape_is_the_most_frequent_of_training(fill):
+@pytest.mark.parametrize(
+    ("length_of", "expected"),
+    [
+        (lambda i: 30 if i < 2 else 12, 12),  # the usual length, where there is one
+        (lambda i: 10 + i, 15),  # songs: the middle one of the training clips, 0-5 and 10-15
+        (lambda i: 10 + i if i < 14 else 1000, 15),  # two alike by chance do not decide
+        (lambda i: 12 if i % 10 < 6 else 1_000_000, 12),  # nor do validation and test
+    ],
+    ids=["usual", "songs", "chance", "training"],
+)
+def test_the_input_shape_is_the_median_of_training(length_of, expected, fill):
     table, parts, rows, rejections = library.make()
-    other = [
-        Row(r.key, np.zeros(30 if i < 2 else library.LENGTH, np.float32))
-        for i, r in enumerate(rows)
-    ]
-    view = build(table, parts, fill("ragged", other, axes=("sample",), rejections=rejections))
-    assert view.about.input_shape == (library.LENGTH,)
+    assert (parts["part"] == "train").arg_true().to_list() == [*range(6), *range(10, 16)]
+    cut = [Row(r.key, np.zeros(length_of(i), np.int8)) for i, r in enumerate(rows)]
+    view = build(table, parts, fill("ragged", cut, axes=("sample",), rejections=rejections))
+    assert view.about.input_shape == (expected,)
 
 
 def test_a_track_that_the_store_does_not_account_for_is_an_error(whole):

@@ -6,7 +6,7 @@ import polars as pl
 
 from soundstage import fingerprint, paths, registry, tracks
 from soundstage.files import whole_or_not_at_all, write_json
-from soundstage.listing import list_files, summary
+from soundstage.listing import audio_files, list_files, remembered, summary
 from soundstage.params import Component
 
 
@@ -30,19 +30,18 @@ def fetch(dataset: Component) -> None:
     folder = root(dataset)
     module.fetch(folder, **dataset.arguments)
     memory = paths.kept() / "hashes" / f"{fingerprint.digest(str(folder.resolve()))}.parquet"
-    listing = list_files(folder, memory)
+    before, listing = remembered(memory), list_files(folder, memory)
     is_metadata = pl.col("path").is_in(list(module.METADATA))
 
-    old = pl.read_parquet(paths.FILES) if paths.FILES.exists() else None
-    audio = listing.filter(~is_metadata)
-    print(f"{dataset.name}: {summary(old, audio)}")
+    audio, ignored = audio_files(listing.filter(~is_metadata))
+    print(f"{dataset.name}: {summary(before, listing)}", *filter(None, [ignored]), sep="; ")
     with whole_or_not_at_all(paths.FILES) as temporary:
         audio.write_parquet(temporary)
     about = {
         "dataset": dataset.name,
         "kind": dataset.kind,
         "parameters": dict(dataset.arguments),
-        "code": fingerprint.code(registry.source_file("datasets", dataset.kind)),
+        "code": fingerprint.code_digest(registry.source_file("datasets", dataset.kind)),
         "files": dict(listing.filter(is_metadata).select("path", "key").iter_rows()),
     }
     write_json(paths.METADATA, about)
@@ -53,7 +52,7 @@ def index(dataset: Component) -> None:
     listing = pl.read_parquet(paths.FILES)
     module = registry.load("datasets", dataset.kind)
     table = tracks.join(module.tracks(root(dataset), listing["path"].to_list()), listing)
-    for path in tracks.unlabelled(table, listing):
+    for path in tracks.unlabelled(table, listing.drop_nulls("key")):
         print(f"no track names {path}: it is decoded, but no model reads it")
     with whole_or_not_at_all(paths.TRACKS) as temporary:
         table.write_parquet(temporary)

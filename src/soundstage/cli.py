@@ -23,6 +23,54 @@ def _gate(arguments: argparse.Namespace) -> int:
     return gate(Path(), arguments.rev, params.load().top.gate)
 
 
+def _store(_arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.overview import overview
+
+    print(overview(params.load()))
+    return 0
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.why import why
+
+    print("\n".join(why(params.load(), arguments.track, arguments.feature)))
+    return 0
+
+
+def _verify(_arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.verify import verify
+
+    report = verify()
+    print("\n".join(report.lines()))
+    return 0 if report.intact else 1
+
+
+def _repair(_arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.repair import repair
+    from soundstage.upkeep.verify import verify
+
+    report = verify()
+    if report.intact:
+        print("\n".join(report.lines()))
+        return 0
+    print("\n".join(repair(params.load(), report)))
+    after = verify()
+    print("\n".join(after.lines()))
+    return 0 if after.intact else 1
+
+
+def _gc(arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.clean import remove, said, unneeded
+
+    found, revisions = unneeded(params.load())
+    print(said(found, revisions))
+    if found and not arguments.dry_run:
+        if not arguments.yes and input("remove them? [y/N] ").strip().lower() not in {"y", "yes"}:
+            return 1
+        remove(found)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="soundstage",
@@ -46,6 +94,41 @@ def _parser() -> argparse.ArgumentParser:
     )
     closing.add_argument("rev", nargs="?", default="main", metavar="REV", help="default: main")
     closing.set_defaults(run=_gate)
+
+    listing = commands.add_parser(
+        "store", help="list waveforms and features: clips, size, fingerprint, whether up to date"
+    )
+    listing.set_defaults(run=_store)
+
+    reason = commands.add_parser(
+        "why", help="say which byte, parameter, code or library makes a track's rows stale"
+    )
+    reason.add_argument("track", metavar="TRACK", help="a track's name, e.g. reel.00000")
+    reason.add_argument("feature", nargs="?", metavar="FEATURE", help="default: all")
+    reason.set_defaults(run=_why)
+
+    check = commands.add_parser(
+        "verify",
+        help="read every byte of the store and its copies and compare checksums",
+        epilog="Exit code 0: all as written. 1: damaged; `soundstage repair` mends it.",
+    )
+    check.set_defaults(run=_verify)
+
+    mend = commands.add_parser(
+        "repair", help="compute again exactly what is damaged, also in DVC's cache"
+    )
+    mend.set_defaults(run=_repair)
+
+    clean = commands.add_parser(
+        "gc",
+        help="remove finished shards that no commit or experiment needs, after showing them",
+        description="Remove finished shards from .soundstage/ that neither the workspace, nor a "
+        "commit, nor an experiment needs. DVC's own cache shares their bytes: run `dvc gc` first "
+        "to let go of old experiments there.",
+    )
+    clean.add_argument("--dry-run", action="store_true", help="show only")
+    clean.add_argument("--yes", action="store_true", help="do not ask")
+    clean.set_defaults(run=_gc)
     return parser
 
 

@@ -1,18 +1,20 @@
 """Filling the store: files to waveforms, waveforms to features."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from soundstage import audio, catalogue, fingerprint, paths, registry
+from soundstage import audio, catalogue, paths, registry
+from soundstage.committed import committed_shards
+from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
-from soundstage.listing import audio_keys, content_hash
+from soundstage.listing import REASONS, audio_keys, content_hash
 from soundstage.params import Component, Params, Waveform
-from soundstage.store.build import Description, build
+from soundstage.store.build import build
 from soundstage.store.read import Feature
 from soundstage.store.shards import Rejection, Row
 
@@ -61,39 +63,28 @@ def decode(params: Params, name: str) -> dict[str, Any]:
         A larger share than `decode.max_rejected_share` gives no waveform; lists the files.
     """
     waveform, limits = params.top.waveforms[name], params.top.decode
-    binary = audio.ffmpeg_binary(limits.ffmpeg)
-    parameters = waveform.model_dump() | {"max_seconds": limits.max_seconds}
-    libraries = fingerprint.libraries(Path(audio.__file__)) | {
-        "ffmpeg": audio.ffmpeg_version(binary)
-    }
-    description = Description(
-        name=name,
-        kind="waveform",
-        source="files",
-        parameters=parameters,
-        libraries=libraries,
-        fingerprint=fingerprint.digest(
-            [fingerprint.code(Path(audio.__file__)), parameters, libraries]
-        ),
-        axes=("sample",),
-        dtype=waveform.dtype,
-        unit="1/128 of full scale" if waveform.dtype == "int8" else "full scale",
-        sample_rate=waveform.sr,
-        hop_length=1,
-    )
     listing = pl.read_parquet(paths.FILES)
+    decoder = _Decode(
+        catalogue.root(params.dataset),
+        paths.FILES.resolve(),
+        waveform,
+        audio.Limits(
+            audio.ffmpeg_binary(limits.ffmpeg),
+            limits.timeout_seconds,
+            limits.max_seconds,
+            in_process=limits.ffmpeg == "bundled",  # who says "system" wants that binary
+        ),
+    )
     build(
         paths.STORE / name,
-        description,
+        description := describe(params, name),
         audio_keys(listing),
-        _Decode(
-            catalogue.root(params.dataset),
-            paths.FILES.resolve(),
-            waveform,
-            audio.Limits(binary, limits.timeout_seconds, limits.max_seconds),
-        ),
+        decoder,
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
+        alone=replace(decoder, limits=replace(decoder.limits, in_process=False)),
+        crashed=lambda key: Rejection(key, "crashed", "kills the process that decodes it"),
+        committed=lambda: committed_shards(paths.STORE / name, description.fingerprint),
     )
     return _verdicts(listing, Feature(paths.STORE / name), limits.max_rejected_share)
 
@@ -101,7 +92,7 @@ def decode(params: Params, name: str) -> dict[str, Any]:
 def _verdicts(listing: pl.DataFrame, store: Feature, max_share: float) -> dict[str, Any]:
     rejected = {key: (r.reason, r.message) for key, r in store.rejections().items()}
     verdicts = [
-        (path, reason or rejected[key][0], "" if reason else rejected[key][1])
+        (path, reason, REASONS[reason]) if reason else (path, *rejected[key])
         for path, key, reason in listing.select("path", "key", "reason").iter_rows()
         if reason or key in rejected
     ]
@@ -137,17 +128,18 @@ class _Extract:
     source: Path
     feature: Component
 
-    def __call__(self, prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
+    def __call__(self, _prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
         source = Feature(self.source)
         function = registry.component("features", self.feature.kind)
-        shard = source.shard(prefix)
+        prepare = audio.samples if source.index["kind"] == "waveform" else np.asarray
         for key in keys:
+            shard = source.shard_of(key)
             if key in shard.rejections:
                 yield shard.rejections[key]
                 continue
             try:
                 array = function(
-                    shard.array(key), source.index["sample_rate"], **self.feature.arguments
+                    prepare(shard.array(key)), source.index["sample_rate"], **self.feature.arguments
                 )
             except ValueError as error:
                 raise SoundstageError(f"{self.feature.name}: clip {key}: {error}") from error
@@ -158,30 +150,13 @@ def extract(params: Params, name: str) -> None:
     """Compute one feature of every clip of its source."""
     feature = params.features[name]
     source = Feature(paths.STORE / feature.input)
-    module = registry.load("features", feature.kind)
-    file = registry.source_file("features", feature.kind)
-    libraries = fingerprint.libraries(file)
-    description = Description(
-        name=name,
-        kind=feature.kind,
-        source=feature.input,
-        parameters=feature.arguments,
-        libraries=libraries,
-        fingerprint=fingerprint.digest(
-            [
-                fingerprint.code(file),
-                dict(feature.arguments),
-                source.index["fingerprint"],
-                libraries,
-            ]
-        ),
-        axes=module.AXES,
-        dtype=module.DTYPE,
-        unit=module.UNIT,
-        columns=getattr(module, "COLUMNS", ()),
-        sample_rate=source.index["sample_rate"],
-        hop_length=feature.arguments.get("hop_length"),
-    )
+    # The source as it is, should it be another than params.yaml now describes.
+    description = replace(describe(params, name), source_fingerprint=source.index["fingerprint"])
+
+    def crashed(key: str) -> Rejection:
+        path = _paths(paths.FILES).get(key, key)
+        raise SoundstageError(f"{name}: {path}: the process that computes it dies, also alone")
+
     build(
         paths.STORE / name,
         description,
@@ -189,4 +164,6 @@ def extract(params: Params, name: str) -> None:
         _Extract(source.folder.resolve(), feature),
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
+        crashed=crashed,
+        committed=lambda: committed_shards(paths.STORE / name, description.fingerprint),
     )

@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -9,12 +10,32 @@ from typing import Any
 
 from soundstage.errors import SoundstageError
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 @contextmanager
-def whole_or_not_at_all(path: Path) -> Iterator[Path]:
+def room(path: Path) -> Iterator[None]:
+    """Turn a full disk, anywhere in the block, into a SoundstageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _refused(Path(error.filename or path), error) from error
+        raise
+
+
+def _refused(path: Path, error: OSError, about: int | None = None) -> SoundstageError:
+    size = "" if about is None else f" (about {about / 1e6:.1f} MB)"
+    hint = "; make room and run again: finished shards are kept" if error.errno in _FULL else ""
+    return SoundstageError(f"cannot write {path}{size}: {error.strerror or error}{hint}")
+
+
+@contextmanager
+def whole_or_not_at_all(path: Path, about: int | None = None) -> Iterator[Path]:
     """Yield a temporary name beside `path`, and rename it to `path` when the block succeeds.
 
-    The file is synced before it is renamed. SoundstageError if the disk refuses it.
+    The file is synced before it is renamed. SoundstageError if the disk refuses it; the error
+    says how large the file is, where the caller knows it to be `about` so many bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -24,7 +45,7 @@ def whole_or_not_at_all(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise SoundstageError(f"cannot write {path}: {error.strerror or error}") from error
+        raise _refused(path, error, about) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -62,6 +62,7 @@ def _read(file: Path) -> tuple[str, frozenset[Path], frozenset[str]]:
             modules.add(node.module)
             modules |= {f"{node.module}.{alias.name}" for alias in node.names}
     project = {f for m in modules if m.startswith("soundstage") and (f := _project_file(m))}
+    project -= {PACKAGE / "__init__.py"}  # `from soundstage import audio` does not mean all of it
     tops = {m.partition(".")[0] for m in modules}
     libraries = tops - {"soundstage"} - set(sys.stdlib_module_names)
     return ast.unparse(tree), frozenset(project), frozenset(libraries)
@@ -78,9 +79,15 @@ def _closure(file: Path) -> dict[Path, tuple[str, frozenset[Path], frozenset[str
     return found
 
 
-def code(file: Path) -> str:
-    """Return the digest of a file's code and of all project files it imports, itself included."""
-    return digest({str(f.relative_to(PACKAGE)): read[0] for f, read in _closure(file).items()})
+def code(file: Path) -> dict[str, str]:
+    """Return the digests of a file's code and of all project files it imports, itself included."""
+    read = {f.relative_to(PACKAGE).as_posix(): text for f, (text, _, _) in _closure(file).items()}
+    return {name: digest(read[name]) for name in sorted(read)}
+
+
+def code_digest(file: Path) -> str:
+    """Return one digest of all that `code` returns."""
+    return digest(code(file))
 
 
 @cache

@@ -1,27 +1,38 @@
 """From a view to arrays: `arrays` gives numpy, `loader` gives batches for torch."""
 
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from soundstage import views
+from soundstage.committed import restore
 from soundstage.errors import SoundstageError
 from soundstage.store.read import Feature
+from soundstage.store.shards import Shard
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
+HELD = 2**28  # bytes: a part with fewer is kept in memory, at most 256 MiB
+OPEN_FILES = 256  # shards open at a time; Linux lets a process have 1,024 files by default
 
-def fit(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Cut an array to `shape`, or pad it with zeros at the ends of its axes."""
+
+def fit(array: np.ndarray, shape: Sequence[int], unit: str) -> np.ndarray:
+    """Cut an array to `shape`, or pad it with silence, at the ends of its axes.
+
+    Silence is 0, but in decibels 0 is loud: there, each line along a padded axis (the frames of a
+    band, say) goes on with its own least value, the quietest that the clip was.
+    """
     if array.shape == tuple(shape):
         return array
-    fitted = np.zeros(shape, array.dtype)
-    overlap = tuple(slice(0, min(a, b)) for a, b in zip(array.shape, shape, strict=True))
-    fitted[overlap] = array[overlap]
-    return fitted
+    cut = array[tuple(slice(n) for n in shape)]
+    missing = [(0, n - m) for n, m in zip(shape, cut.shape, strict=True)]
+    return np.pad(cut, missing, mode="minimum" if unit.startswith("dB") else "constant")
 
 
 class Segments:
@@ -29,6 +40,11 @@ class Segments:
 
     `targets`: (n,) int64 genres, or (n, classes) float32 tags of 0 and 1.
     `Segments[i]` is the segment's array of the view's input_shape, in the store's dtype.
+
+    Raises
+    ------
+    SoundstageError
+        The view or the part is empty, or the store has changed since the view was made.
     """
 
     def __init__(self, path: str | Path, part: str) -> None:
@@ -41,29 +57,70 @@ class Segments:
         self.rows = self.view.part(part)
         if not len(self.rows):
             raise SoundstageError(f"{path}: has no readable clips in part {part!r}")
-        self.feature = Feature(path.parent.parent / "store" / about.input)
-        self._sliced = self.feature.index["axes"][0] == "slice"
-        self._places = self.rows.select("key", "segment", "checksum").rows()
         self.targets = _targets(self.rows["target"].to_list(), about)
+        folder = path.parent.parent / "store" / about.input
+        if not folder.exists():  # a clone that pulled the view only
+            restore(folder)
+        feature = Feature(folder)
+        self._shape = tuple(about.input_shape)
+        self._dtype, self._unit = np.dtype(feature.index["dtype"]), feature.index["unit"]
+        self._places = _places(feature, self.rows)
+        self._values = lru_cache(OPEN_FILES)(Shard.values)
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __getitem__(self, i: int) -> np.ndarray:
         """Return a segment's array."""
-        key, segment, checksum = self._places[i]
-        shard = self.feature.shard_of(key)
-        if shard.checksums[shard.position(key)] != checksum:
-            raise SoundstageError(
-                f"{self.rows['track'][i]}: the store's {self.view.about.input} has changed since "
-                "the view was made; run `dvc repro`"
-            )
-        array = shard.array(key)
-        return fit(array[segment] if self._sliced else array, self.view.about.input_shape)
+        return self.batch([i])[0][0]
 
     def batch(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the arrays (len(indices), *input_shape) and the targets of some segments."""
-        return np.stack([self[i] for i in indices]), self.targets[list(indices)]
+        chosen = list(indices)
+        X = self._read(chosen) if self._held is None else self._held[chosen]
+        return X, self.targets[chosen]
+
+    @cached_property
+    def _held(self) -> np.ndarray | None:
+        """The arrays of all segments, where they are small: a read costs more than such a copy."""
+        size = len(self) * prod(self._shape) * self._dtype.itemsize
+        return self._read(range(len(self))) if size <= HELD else None
+
+    def _read(self, indices: Sequence[int]) -> np.ndarray:
+        """Read segments from their shards, each straight to where it belongs in the result."""
+        wanted, places, values = self._shape, self._places, self._values
+        X = np.empty((len(indices), *wanted), self._dtype)
+        for x, i in zip(X, indices, strict=True):
+            shard, start, shape = places[i]
+            if shape == wanted:
+                values(shard).fill(x, start)
+            else:
+                # Of a long clip no more than is wanted: what the first axis begins with.
+                array = np.empty((min(shape[0], wanted[0]), *shape[1:]), self._dtype)
+                values(shard).fill(array, start)
+                x[:] = fit(array, wanted, self._unit)
+        return X
+
+
+def _places(feature: Feature, rows: pl.DataFrame) -> list[tuple[Shard, int, tuple[int, ...]]]:
+    """Return where segments lie: the shard, where the values start there, and their shape."""
+    clips = {}
+    firsts = rows.unique("key", keep="first", maintain_order=True)
+    for track, key, checksum in firsts.select("track", "key", "checksum").iter_rows():
+        shard = feature.shard_of(key)
+        if key not in shard or shard.checksums[i := shard.position(key)] != checksum:
+            raise SoundstageError(
+                f"{track}: the store's {feature.index['name']} has changed since the view was "
+                "made; run `dvc repro`"
+            )
+        clips[key] = shard, shard.starts[i], shard.shapes[i]
+    if feature.index["axes"][0] != "slice":
+        return [clips[key] for key in rows["key"]]
+    sliced = []
+    for key, segment in rows.select("key", "segment").iter_rows():
+        shard, start, (_, *shape) = clips[key]
+        sliced.append((shard, start + segment * prod(shape), tuple(shape)))
+    return sliced
 
 
 def _targets(targets: Sequence[Sequence[int]], about: views.About) -> np.ndarray:

@@ -52,10 +52,10 @@ class Store(Section):
 
 
 class Waveform(Section):
-    """One decoding of every file: mono, at `sr` Hz, in `dtype` (int8 is PCM-8)."""
+    """One decoding of every file: mono, at `sr` Hz, stored in `dtype` (int8 is PCM-8)."""
 
     sr: PositiveInt
-    dtype: Literal["int8", "float32"]
+    dtype: Literal["int8", "int16", "float16", "float32"]
 
 
 class Split(Section):
@@ -270,6 +270,16 @@ def load(file: Path = Path("params.yaml")) -> Params:
     return Params(top, **parts)
 
 
+def _reads_itself(name: str, features: dict[str, Any]) -> bool:
+    source: Any = name
+    for _ in features:
+        entry = features.get(source)
+        source = entry.get("source") if isinstance(entry, dict) else None
+        if source == name or not isinstance(source, str):
+            break
+    return source == name
+
+
 def _check_references(value: dict[str, Any], mistakes: _Mistakes) -> None:
     """Check that every name that stands for another entry names one."""
 
@@ -289,7 +299,9 @@ def _check_references(value: dict[str, Any], mistakes: _Mistakes) -> None:
     refer(("model",), section("models"))
     refer(("audit", "waveform"), waveforms)
     for name in features:
-        refer(("features", name, "source"), waveforms)
+        refer(("features", name, "source"), waveforms | features)
+        if _reads_itself(name, features):
+            mistakes.add(("features", name, "source"), "the feature is made from itself")
         if name in waveforms:
             mistakes.add(("features", name), "is a waveform's name too; choose another")
     for name in section("models"):

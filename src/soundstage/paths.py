@@ -19,6 +19,7 @@ PREDICTIONS = Path("data/predictions.parquet")
 PLOTS = Path("data/plots")
 PARAMS_OK = Path("data/.params-ok")
 INGEST = Path("metrics/ingest")
+FEATURES = Path("metrics/features")
 LEAKAGE = Path("metrics/leakage.json")
 TEST = Path("metrics/test.json")
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import polars as pl
@@ -39,9 +40,11 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 class About:
     """What all rows of a view share.
 
-    `input_shape` is the most frequent shape of a training segment; others are cut or padded with
-    zeros to it. `code` is the fingerprint of the model's code, so that a changed model is a
-    changed view. `empty` says why a model cannot have this data set, and is "" where it can.
+    `input_shape` is the (low) median of the training segments' shapes: the usual one where most
+    are alike; a middling one where no two are, as in a folder of whole songs. Others are cut to
+    it at their end, or padded there with silence: see `loading.fit`. `code` is the fingerprint of
+    the model's code, so that a changed model is a changed view. `empty` says why a model cannot
+    have this data set, and is "" where it can.
     """
 
     model: str
@@ -129,8 +132,8 @@ def build(
         ]
     if not shapes:
         return _nothing(about, "no training clip can be read")
-    # The most frequent shape; of two equally frequent ones the longer, so that it is one answer.
-    input_shape = max(shapes, key=lambda shape: (shapes[shape], shape))
+    # Not the most frequent: of a folder of whole songs, two that chance to be alike would decide.
+    input_shape = median_low(shapes.elements())
     about = About(**asdict(about) | {"input_shape": input_shape})
     return View(about, pl.DataFrame(found, SCHEMA))
 

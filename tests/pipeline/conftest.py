@@ -38,6 +38,7 @@ class Project:
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = os.environ | {
             "PATH": binaries,
+            "PYTHONPATH": str(root / "src"),  # for the command line; stages see to it themselves
             "SLOW_LOG": str(self.log),
             "DVC_SITE_CACHE_DIR": str(root.parent / f"{root.name}-site"),
             "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t",
@@ -70,9 +71,22 @@ class Project:
         self.run("git", "commit", "-q", "-m", message)
 
     def add_slow_feature(self, seconds: float = 0.2) -> None:
+        """Add a feature that leaves a file in `log` for each clip, and takes its time."""
         (self.root / "src/soundstage/features/slow.py").write_text(SLOW)
         entry = f"features:\n  slow: {{kind: slow, source: pcm8, seconds: {seconds}}}\n"
         self.replace("features:\n", entry)
+
+    def store(self, *names: str) -> dict[str, bytes]:
+        """Return the files of the store, or of some of its features, and their bytes."""
+        store = self.root / "data" / "store"
+        files = (f for f in store.glob("*/*") if not names or f.parent.name in names)
+        return {str(f.relative_to(store)): f.read_bytes() for f in files}
+
+    def inodes(self) -> dict[str, int]:
+        """Return the shards of the store and their inodes."""
+        store = self.root / "data" / "store"
+        shards = (f for f in store.glob("*/*") if f.name != "index.json")
+        return {str(f.relative_to(store)): f.stat().st_ino for f in shards}
 
     def computed(self) -> int:
         """Return how many clips the slow feature was computed of so far."""
@@ -110,6 +124,26 @@ def finished(tmp_path_factory, music) -> Project:
     project.said = project.run("dvc", "repro")
     project.commit("first run")
     return project
+
+
+@pytest.fixture(scope="session")
+def counted(finished, tmp_path_factory) -> Project:
+    """The finished project with a feature that counts its extractions, built and committed."""
+    root = tmp_path_factory.mktemp("counted") / "project"
+    subprocess.run(["cp", "-a", str(finished.root), str(root)], check=True)
+    project = Project(root)
+    project.add_slow_feature(seconds=0.0)
+    project.run("dvc", "repro")
+    project.commit("a feature that counts")
+    return project
+
+
+@pytest.fixture
+def counting(counted, tmp_path) -> Project:
+    """A copy of the project with the counting feature, to be changed; its count begins at 0."""
+    root = tmp_path / "project"
+    subprocess.run(["cp", "-a", str(counted.root), str(root)], check=True)
+    return Project(root)
 
 
 @pytest.fixture

@@ -1,31 +1,29 @@
 import hashlib
+import multiprocessing
+import signal
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from computing import Compute, Fail, Late, Slow
-
-from soundstage.errors import SoundstageError
-from soundstage.store.build import Description, build
-from soundstage.store.partition import partition
-from soundstage.store.read import Feature
-
-DESCRIPTION = Description(
-    name="length",
-    kind="length",
-    source="files",
-    parameters={"n": 1},
-    fingerprint="f" * 32,
-    libraries={},
-    axes=("sample",),
-    dtype="int64",
-    unit="1",
-    sample_rate=16000,
+from computing import (
+    DESCRIPTION,
+    Compute,
+    DeadOnArrival,
+    Die,
+    Fail,
+    Late,
+    Slow,
+    content,
+    keys,
 )
 
-
-def keys(n):
-    return [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(n)]
+from soundstage.errors import SoundstageError
+from soundstage.store.build import build
+from soundstage.store.partition import partition
+from soundstage.store.read import Feature
+from soundstage.store.shards import Rejection
 
 
 @pytest.fixture
@@ -34,8 +32,9 @@ def make(tmp_path, monkeypatch):
     log = tmp_path / "log"
 
     def run(
-        n, *, folder="store", jobs=1, compute=None, description=DESCRIPTION, order=1, cache="c"
-    ):
+        n, *, folder="store", jobs=1, compute=None, description=DESCRIPTION, order=1, cache="c",
+        **others,
+    ):  # fmt: skip
         monkeypatch.setenv("SOUNDSTAGE_JOBS", str(jobs))
         log.mkdir(exist_ok=True)
         before = len(list(log.iterdir()))
@@ -46,15 +45,12 @@ def make(tmp_path, monkeypatch):
             compute or Compute(log),
             clips_per_shard=4,
             cache=tmp_path / cache,
+            **others,
         )
         return tmp_path / folder, len(list(log.iterdir())) - before
 
     run.log = log
     return run
-
-
-def content(folder):
-    return {f.name: f.read_bytes() for f in folder.iterdir()}
 
 
 def test_every_key_has_a_row_or_a_reason(make):
@@ -104,7 +100,7 @@ def test_removing_tracks_computes_nothing(make):
 
 def test_another_fingerprint_computes_anew(make):
     make(10)
-    _, computed = make(10, description=replace(DESCRIPTION, fingerprint="e" * 32))
+    _, computed = make(10, description=replace(DESCRIPTION, parameters={"n": 2}))
     assert computed == 10
 
 
@@ -118,19 +114,64 @@ def test_a_failure_keeps_finished_shards_and_a_rerun_goes_on(make, jobs):
     assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
 
 
-def test_a_worker_that_dies_is_an_error_and_a_rerun_goes_on(make):
-    last = list(partition(keys(40), 4).values())[-1][-1]
-    with pytest.raises(SoundstageError, match="a worker process died"):
-        make(40, jobs=2, compute=Fail(make.log, last, deadly=True))
+LAST = list(partition(keys(40), 4).values())[-1][-1]
+
+
+def test_a_worker_that_dies_is_not_the_end(make):
+    folder, computed = make(40, jobs=2, compute=Die(make.log, LAST, once=True))
+    assert Die(make.log).died.exists()
+    assert computed <= 40 + 2 * 4 + 2
+    assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def quarantine(key):
+    return Rejection(key, "crashed", "kills whoever computes it")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_clip_that_kills_again_is_quarantined_and_no_other(make, jobs):
+    if jobs == 1:  # the process that builds dies itself, and the next one knows of what
+        build = partial(make, 40, compute=Die(make.log, LAST), crashed=quarantine)
+        dying = multiprocessing.get_context("fork").Process(target=build)
+        dying.start()
+        dying.join()
+        assert dying.exitcode == -signal.SIGSEGV
+    folder, _ = make(40, jobs=jobs, compute=Die(make.log, LAST), crashed=quarantine)
+    assert Feature(folder).rejections()[LAST] == quarantine(LAST)
+    afresh = Feature(make(40, folder="afresh", cache="c2")[0])
+    for key in set(afresh.members()) - afresh.rejections().keys() - {LAST}:
+        np.testing.assert_array_equal(Feature(folder)[key], afresh[key])
+
+
+def test_the_second_look_may_take_another_way(make):
+    folder, _ = make(40, jobs=2, compute=Die(make.log, LAST), alone=Compute(make.log))
+    assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_a_clip_that_kills_again_is_an_error_that_names_it_and_a_rerun_goes_on(make):
+    with pytest.raises(SoundstageError, match=f"clip {LAST}: the process that computes it dies"):
+        make(40, jobs=2, compute=Die(make.log, LAST))
     folder, computed = make(40)
     assert computed <= 8
     assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
 
 
+def test_a_second_look_that_is_killed_from_outside_is_no_verdict(make):
+    die = Die(make.log, LAST, by=signal.SIGKILL)
+    with pytest.raises(SoundstageError, match="was killed"):
+        make(40, jobs=2, compute=die, crashed=quarantine)
+    assert LAST not in Feature(make(40)[0]).rejections()
+
+
+def test_a_worker_that_dies_before_its_first_clip_is_an_error(make):
+    with pytest.raises(SoundstageError, match="a worker process died"):
+        make(40, jobs=2, compute=DeadOnArrival(make.log))
+
+
 def test_what_a_killed_run_left_is_swept(make, tmp_path):
     shelf = tmp_path / "c" / "shards" / DESCRIPTION.fingerprint
     shelf.mkdir(parents=True)
-    torn = [shelf / ".x.h5.999999999.tmp", shelf / "x-.999999999.h5.part"]
+    torn = [shelf / ".x.h5.999999999.tmp", shelf / ".999999999.x.h5"]
     for file in torn:
         file.write_bytes(b"torn")
     make(10)

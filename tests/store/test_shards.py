@@ -1,8 +1,10 @@
+import errno
 import hashlib
+import os
 
 import h5py
 import numpy as np
-import polars as pl
+import psutil
 import pytest
 
 from soundstage.errors import SoundstageError
@@ -71,26 +73,57 @@ def test_a_shard_of_rejections_only(written):
     assert len(shard.rejections) == 2
 
 
-def test_plain_h5py_reads_it_as_the_format_says(tmp_path, rows):
+@pytest.fixture
+def spectra(tmp_path, rows):
+    """An HDF5 shard."""
     path = tmp_path / "a.h5"
     shards.write(path, rows, [], dtype="float32", axes=("band", "frame"))
-    expected = {row.key: row.array for row in rows}
-    with h5py.File(path) as shard:
-        assert shard["data"].chunks is None
-        for i, name in enumerate(shard["key"]):
-            start, shape = shard["offset"][i], shard["shape"][i]
-            row = shard["data"][start : start + shape.prod()].reshape(shape)
-            np.testing.assert_array_equal(row, expected[name.decode()])
-            digest = hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest()
-            assert shard["checksum"][i].decode() == digest
+    return Shard(path)
 
 
-def test_polars_reads_the_parquet_kind(tmp_path, rows):
-    path = tmp_path / "a.parquet"
-    shards.write(path, flat(rows), [], dtype="float32", **KINDS["parquet"])
-    table = pl.read_parquet(path)
-    assert table.columns == ["key", "checksum", "a", "b"]
-    assert table["a"].dtype == pl.Float32
+def test_values_are_read_from_any_place_and_the_file_is_closed_when_they_are_forgotten(
+    spectra, rows
+):
+    everything = np.concatenate([row.array.ravel() for row in sorted(rows, key=lambda r: r.key)])
+    before = psutil.Process().num_fds()
+    values = spectra.values()
+    assert psutil.Process().num_fds() == before + 1
+    found = np.empty((2, 5), np.float32)
+    values.fill(found, 7)
+    np.testing.assert_array_equal(found.ravel(), everything[7:17])
+    del values
+    assert psutil.Process().num_fds() == before
+    spectra.array(rows[0].key)
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_read_that_gives_a_part_is_gone_on_with(spectra, rows, monkeypatch):
+    preadv = os.preadv
+
+    def few(file, into, place):
+        return preadv(file, [np.frombuffer(into[0], np.uint8)[:7]], place)
+
+    monkeypatch.setattr(os, "preadv", few)
+    for row in rows:
+        np.testing.assert_array_equal(spectra.array(row.key), row.array)
+
+
+def test_a_disk_that_fails_is_a_clear_error(spectra, rows, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "preadv", fail)
+    with pytest.raises(SoundstageError, match=r"a\.h5: Input/output error"):
+        spectra.array(rows[0].key)
+
+
+def test_a_dataset_in_chunks_is_no_shard(spectra):
+    with h5py.File(spectra.path, "r+") as file:
+        data = file["data"][:]
+        del file["data"]
+        file.create_dataset("data", data=data, compression="gzip")
+    with pytest.raises(SoundstageError, match=r"not a readable shard.*compressed"):
+        Shard(spectra.path)
 
 
 def test_a_flipped_byte_is_found(tmp_path, rows):

@@ -1,66 +1,42 @@
-"""Building one folder of the store, shard by shard, from a cache of finished shards.
+"""Building one folder of the store, shard by shard, from the shelf of finished shards.
 
-Finished shards lie under the main checkout, named by fingerprint, prefix and members, so they
-outlive the stage's output folder (which DVC empties) and a queued experiment's whole checkout. A
-shard is linked from there; if there is none, its rows are copied from any shard of the same
-fingerprint, and only rows found nowhere are computed.
+A shard is linked from the shelf; if it is not there, its rows are copied from any shard of the
+same fingerprint, and only rows found nowhere are computed.
 """
 
+import contextlib
+import errno
+import multiprocessing
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from hashlib import file_digest
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import joblib
-import psutil
 from filelock import FileLock
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from soundstage import fingerprint, stage
+from soundstage import stage
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all, write_json
+from soundstage.files import room, whole_or_not_at_all, write_json
 from soundstage.progress import progress
 from soundstage.store import shards
-from soundstage.store.partition import partition
+from soundstage.store.description import Description
+from soundstage.store.partition import bits, partition
 from soundstage.store.shards import Rejection, Row
+from soundstage.store.shelf import Shelf, said_rejected, said_sha256
 
-# Reasons that may be the machine's and not the file's: tried again in every run.
-TRANSIENT = {"timeout"}
-
-# Computes the rows of some members of one shard: (prefix, keys) -> a row or a rejection each.
+# Computes the rows of some members of one shard: (prefix, keys) -> a row or a rejection each, in
+# the order of the keys.
 Compute = Callable[[str, Sequence[str]], Iterator[Row | Rejection]]
+# Says what becomes of a key that kills the process that computes it: a rejection, or an error.
+Crashed = Callable[[str], Rejection]
 
 
-@dataclass(frozen=True)
-class Description:
-    """What a store folder says of itself in `index.json`.
-
-    `axes` name the dimensions of a row, `columns` its entries if they have names; `sample_rate` is
-    that of the waveform in Hz, `hop_length` the samples between frames where there are frames.
-    """
-
-    name: str
-    kind: str
-    source: str
-    parameters: Mapping[str, Any]
-    fingerprint: str
-    libraries: Mapping[str, str]
-    axes: Sequence[str]
-    dtype: str
-    unit: str
-    sample_rate: int
-    hop_length: int | None = None
-    columns: Sequence[str] = ()
-
-    @property
-    def suffix(self) -> str:
-        """The ending of its shards' names."""
-        return ".parquet" if self.columns else ".h5"
+def _give_up(key: str) -> Rejection:
+    raise SoundstageError(f"clip {key}: the process that computes it dies, also alone")
 
 
 def build(
@@ -71,145 +47,192 @@ def build(
     *,
     clips_per_shard: int,
     cache: Path,
+    alone: Compute | None = None,
+    crashed: Crashed = _give_up,
+    committed: Callable[[], Iterable[Path]] = tuple,
 ) -> None:
     """Write a store folder: a shard for each part of `keys`, then `index.json`.
 
     Shards are computed by `SOUNDSTAGE_JOBS` processes (default: one a core); the bytes do not
     depend on how many. Finished shards stay in `cache` if the build fails or is killed.
+
+    When a worker dies, the clips that were in hand are computed again, each in a process of its
+    own, by `alone` (default: `compute`); `crashed` decides on one that dies again. Where the shelf
+    is empty, as in a fresh clone, it is filled with the shards that `committed` fetches.
     """
-    shelf = cache / "shards" / description.fingerprint
-    shelf.mkdir(parents=True, exist_ok=True)
-    _sweep(shelf)
-    parts = partition(keys, clips_per_shard)
-    finished = {p: _find(shelf, p, members, description) for p, members in parts.items()}
-    missing = [prefix for prefix, found in finished.items() if found is None]
-    with progress(description.name, len(keys), "clips") as bar:
-        bar.update(sum(len(parts[prefix]) for prefix in parts if prefix not in missing))
-        tasks = (
-            joblib.delayed(_finish)(shelf, prefix, parts[prefix], description, compute, os.getpid())
-            for prefix in missing
-        )
-        try:
-            for prefix, path in joblib.Parallel(stage.jobs(), return_as="generator_unordered")(
-                tasks
-            ):
-                finished[prefix] = path
-                bar.update(len(parts[prefix]))
-        except BrokenProcessPool as error:
-            raise SoundstageError(
-                f"{description.name}: a worker process died (out of memory, or killed); "
-                "run again: finished shards are kept"
-            ) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for prefix, path in finished.items():
-        assert path is not None
-        shard = shards.Shard(path)
-        name = f"{prefix or 'all'}{description.suffix}"
-        _link(path, folder / name)
-        entries.append(
-            {
-                "file": name,
-                "prefix": prefix,
-                "rows": len(shard.keys),
-                "rejected": len(shard.rejections),
-                "sha256": path.stem.rpartition("-")[2],
-            }
-        )
-    index = {"format": shards.FORMAT, **asdict(description), "shards": entries}
-    write_json(folder / "index.json", index)
+    with room(folder):
+        shelf, parts = Shelf(cache, description), partition(keys, clips_per_shard)
+        finished = _finish_all(shelf, parts, compute, alone or compute, crashed, committed)
+        _link_all(folder, description, parts, finished)
 
 
-def _stem(prefix: str, members: Sequence[str]) -> str:
-    return f"{prefix or 'all'}-{fingerprint.digest(list(members))[:16]}"
-
-
-def _find(
-    shelf: Path, prefix: str, members: Sequence[str], description: Description
-) -> Path | None:
-    for path in sorted(shelf.glob(f"{_stem(prefix, members)}-*{description.suffix}")):
-        rejections = shards.Shard(path).rejections.values()
-        if not any(rejection.reason in TRANSIENT for rejection in rejections):
-            return path
-    return None
-
-
-def _related(shelf: Path, prefix: str, suffix: str) -> Iterator[Path]:
-    """Yield cached shards that may hold rows of `prefix`: one prefix begins with the other."""
-    for path in sorted(shelf.glob(f"[!.]*{suffix}")):
-        other = path.name.partition("-")[0].replace("all", "")
-        if other.startswith(prefix) or prefix.startswith(other):
-            yield path
+def _finish_all(
+    shelf: Shelf,
+    parts: Mapping[str, Sequence[str]],
+    compute: Compute,
+    alone: Compute,
+    crashed: Crashed,
+    committed: Callable[[], Iterable[Path]],
+) -> dict[str, Path]:
+    """Return the path on the shelf of every part's shard, made if need be."""
+    name, keys = shelf.description.name, {key for members in parts.values() for key in members}
+    if not any(shelf):
+        _adopt(shelf, committed())
+    finished = shelf.finished(parts)
+    _second_look(shelf, keys, alone, crashed)
+    shelf.sweep()
+    done = sum(len(parts[prefix]) for prefix in finished)
+    with progress(name, len(keys), "clips", initial=done) as bar:
+        while missing := [prefix for prefix in parts if prefix not in finished]:
+            tasks = (
+                joblib.delayed(_finish)(shelf, prefix, parts[prefix], compute, os.getpid())
+                for prefix in missing
+            )
+            try:
+                for prefix, path in joblib.Parallel(stage.jobs(), return_as="generator_unordered")(
+                    tasks
+                ):
+                    finished[prefix] = path
+                    bar.update(len(parts[prefix]))
+            except BrokenProcessPool as error:
+                if not _second_look(shelf, keys, alone, crashed):
+                    raise SoundstageError(
+                        f"{name}: a worker process died (out of memory, or killed); "
+                        "run again: finished shards are kept"
+                    ) from error
+    return finished
 
 
 def _finish(
-    shelf: Path,
-    prefix: str,
-    members: Sequence[str],
-    description: Description,
-    compute: Compute,
-    parent: int,
+    shelf: Shelf, prefix: str, members: Sequence[str], compute: Compute, parent: int
 ) -> tuple[str, Path]:
-    """Make one shard in a worker process; return its prefix and its path in the cache."""
+    """Make one shard, in a worker process perhaps; return its prefix and its path on the shelf."""
     if os.getpid() != parent:
         stage.die_with(parent)
-    known: dict[str, Row | Rejection] = {}
-    for path in _related(shelf, prefix, description.suffix):
-        shard = shards.Shard(path)
-        for key in set(members) - known.keys():
-            if key in shard:
-                known[key] = shard.row(key)
-            elif key in shard.rejections and shard.rejections[key].reason not in TRANSIENT:
-                known[key] = shard.rejections[key]
+    known = shelf.rows(prefix, members)
     fresh = [key for key in members if key not in known]
     if fresh:
-        results = _first_alone(compute(prefix, fresh), shelf / f".compiled.{parent}.tmp")
-        known |= {result.key: result for result in results}
+        note = shelf.note(parent)
+        try:
+            results = _noted(_first_alone(compute(prefix, fresh), shelf, parent), fresh, note)
+            known |= {result.key: result for result in results}
+        finally:
+            note.unlink(missing_ok=True)
     if known.keys() != set(members):
-        raise ValueError(f"{description.name}: shard {prefix!r} does not account for every member")
-
-    temporary = shelf / f"{_stem(prefix, members)}-.{os.getpid()}{description.suffix}.part"
-    shards.write(
-        temporary,
-        [result for result in known.values() if isinstance(result, Row)],
-        [result for result in known.values() if isinstance(result, Rejection)],
-        dtype=description.dtype,
-        axes=description.axes,
-        columns=description.columns,
-    )
-    with temporary.open("rb") as written:
-        content = file_digest(written, "sha256").hexdigest()
-    path = shelf / f"{_stem(prefix, members)}-{content}{description.suffix}"
-    temporary.replace(path)
-    return prefix, path
+        raise ValueError(f"{shelf.description.name}: shard {prefix!r} lacks some of its members")
+    return prefix, shelf.put(prefix, members, known)
 
 
-def _first_alone(results: Iterator[Row | Rejection], compiled: Path) -> Iterator[Row | Rejection]:
-    """Yield `results`; of all workers of a build, one makes its first result while others wait.
+def _noted(
+    results: Iterator[Row | Rejection], keys: Iterable[str], note: Path
+) -> Iterator[Row | Rejection]:
+    """Yield results; before each is computed, its key stands in the file `note`."""
+    with note.open("wb", buffering=0) as file:
+        for key in keys:
+            file.seek(0)
+            file.write(key.encode())
+            yield from islice(results, 1)
+
+
+def _first_alone(
+    results: Iterator[Row | Rejection], shelf: Shelf, parent: int
+) -> Iterator[Row | Rejection]:
+    """Yield results; of all workers of a build, one makes its first result while others wait.
 
     That puts numba's compiled code on disk. Two workers that compile and cache the same function
     at once were seen to leave a cache that crashes every later process.
     """
-    with FileLock(compiled.parents[1] / "compile.lock"):
-        if not compiled.exists():
-            yield from islice(results, 1)
-            compiled.touch()
+    compiled = shelf.folder / f".{parent}.compiled"
+    with FileLock(shelf.folder.parents[1] / "compile.lock"):
+        first = [] if compiled.exists() else list(islice(results, 1))
+        compiled.touch()
+    yield from first
     yield from results
 
 
-def _sweep(shelf: Path) -> None:
-    """Remove what killed runs left half-written."""
-    for path in [*shelf.glob(".*.tmp"), *shelf.glob("*.part")]:
-        owner = re.search(r"\.(\d+)\.", path.name)
-        if owner and not psutil.pid_exists(int(owner[1])):
-            path.unlink(missing_ok=True)
+def _second_look(shelf: Shelf, keys: set[str], compute: Compute, crashed: Crashed) -> int:
+    """Compute alone each clip that a dead worker had in hand; return how many there were.
+
+    The rows lie on the shelf afterwards, as shards of one member each.
+    """
+    suspects = [key for key in shelf.in_hand(os.getpid()) if key in keys]
+    for key in suspects:
+        # A fresh interpreter, so that nothing that the dead one broke is inherited.
+        process = multiprocessing.get_context("spawn").Process(
+            target=_finish_quietly, args=(shelf, key, compute, os.getpid())
+        )
+        process.start()
+        process.join()
+        if process.exitcode in _KILLED:
+            raise SoundstageError(
+                f"{shelf.description.name}: clip {key}: the process that computes it was killed "
+                "(out of memory?); run again: finished shards are kept"
+            )
+        if process.exitcode is not None and process.exitcode < 0:
+            shelf.put(bits(key), [key], {key: crashed(key)})
+    return len(suspects)
+
+
+_KILLED = {-9, -15, -2}  # by somebody else: not the clip's fault
+
+
+def _finish_quietly(shelf: Shelf, key: str, compute: Compute, parent: int) -> None:
+    with contextlib.suppress(SoundstageError):  # the build meets it again, and reports it
+        _finish(shelf, bits(key), [key], compute, parent)
+
+
+def _adopt(shelf: Shelf, committed: Iterable[Path]) -> None:
+    for path in committed:
+        shard = shards.Shard(path)
+        members = sorted([*shard.keys, *shard.rejections])
+        prefix = path.stem.replace("all", "")
+        shelf.adopt(path, prefix, members, list(shard.rejections.values()))
+
+
+def _link_all(
+    folder: Path,
+    description: Description,
+    parts: Mapping[str, Sequence[str]],
+    finished: Mapping[str, Path],
+) -> None:
+    """Put the folder in place as a whole, so that a full disk leaves the one before as it was."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for stray in folder.parent.glob(f".{folder.name}-*"):  # of a build that was killed
+        shutil.rmtree(stray)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        new.mkdir()
+        entries = []
+        for prefix, members in parts.items():
+            path = finished[prefix]
+            name = f"{prefix or 'all'}{description.suffix}"
+            _link(path, new / name)
+            entries.append(
+                {
+                    "file": name,
+                    "prefix": prefix,
+                    "rows": len(members) - said_rejected(path),
+                    "rejected": said_rejected(path),
+                    "sha256": said_sha256(path),
+                }
+            )
+        write_json(new / "index.json", description.index(entries))
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 def _link(source: Path, target: Path) -> None:
     """Give `source` a second name; copy where the file system cannot link."""
-    target.unlink(missing_ok=True)
     try:
         os.link(source, target)
-    except OSError:
-        with whole_or_not_at_all(target) as temporary:
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        with whole_or_not_at_all(target, source.stat().st_size) as temporary:
             shutil.copyfile(source, temporary)

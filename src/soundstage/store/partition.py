@@ -4,7 +4,7 @@ Prefixes are of bits. The answer depends on the set of hashes alone, not on orde
 one more track touches one shard, or replaces one by two.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 
 def bits(key: str) -> str:
@@ -33,7 +33,8 @@ def partition(keys: Iterable[str], at_most: int) -> dict[str, list[str]]:
     return dict(sorted(shards.items()))
 
 
-def shard_of(key: str, prefixes: Iterable[str]) -> str | None:
+def shard_of(key: str, prefixes: Container[str]) -> str | None:
     """Return the prefix among `prefixes` that a key belongs to, or None."""
     as_bits = bits(key)
-    return next((prefix for prefix in prefixes if as_bits.startswith(prefix)), None)
+    beginnings = (as_bits[:n] for n in range(len(as_bits) + 1))
+    return next((prefix for prefix in beginnings if prefix in prefixes), None)

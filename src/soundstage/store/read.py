@@ -11,6 +11,7 @@ import polars as pl
 
 from soundstage.errors import SoundstageError
 from soundstage.registry import nearest
+from soundstage.store.description import intact
 from soundstage.store.partition import shard_of
 from soundstage.store.shards import FORMAT, KEY_LENGTH, Rejection, Shard
 
@@ -29,12 +30,16 @@ class Feature:
         except FileNotFoundError:
             raise SoundstageError(f"{folder}: holds no index.json; run `dvc repro`") from None
         except ValueError:
-            raise SoundstageError(f"{folder}/index.json: damaged; run `dvc checkout`") from None
+            raise SoundstageError(
+                f"{folder}/index.json: damaged; run `soundstage repair`"
+            ) from None
         if self.index["format"] != FORMAT:
             raise SoundstageError(
                 f"{folder}: format {self.index['format']}, and this soundstage reads "
                 f"{FORMAT}; rebuild it with `dvc repro`"
             )
+        if not intact(self.index):
+            raise SoundstageError(f"{folder}/index.json: damaged; run `soundstage repair`")
         self._files = {entry["prefix"]: folder / entry["file"] for entry in self.index["shards"]}
         self._open: dict[str, Shard] = {}
 
@@ -68,6 +73,14 @@ class Feature:
         if prefix is None:
             raise SoundstageError(f"{self.folder}: no shard for {key}; run `dvc repro`")
         return self.shard(prefix)
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether it accounts for a content hash, with a row or a reason why there is none."""
+        prefix = shard_of(key, self._files)
+        if prefix is None:
+            return False
+        shard = self.shard(prefix)
+        return key in shard or key in shard.rejections
 
     @cached_property
     def _tracks(self) -> dict[str, str]:

@@ -8,9 +8,15 @@ the time, so equal rows give equal files.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from itertools import accumulate
 from pathlib import Path
+from typing import Protocol
 
 import h5py
 import numpy as np
@@ -47,6 +53,11 @@ def checksum(array: np.ndarray) -> str:
     return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
 
 
+def suffix(axes: Sequence[str]) -> str:
+    """Return the ending of a shard's name: rows of named columns go to Parquet, others to HDF5."""
+    return ".parquet" if tuple(axes) == ("column",) else ".h5"
+
+
 def _rejections_json(rejections: Sequence[Rejection]) -> bytes:
     listed = [[r.key, r.reason, r.message] for r in sorted(rejections, key=lambda r: r.key)]
     return json.dumps(listed, ensure_ascii=False).encode()
@@ -61,7 +72,7 @@ def write(
     axes: Sequence[str],
     columns: Sequence[str] = (),
 ) -> None:
-    """Write a shard: Parquet when its rows have named `columns`, else HDF5.
+    """Write a shard: Parquet when a row is one line of named `columns`, else HDF5.
 
     Every row has `len(axes)` dimensions and the given dtype; ValueError otherwise.
     """
@@ -72,18 +83,21 @@ def write(
                 f"{row.key}: expected {dtype} with axes {tuple(axes)}, "
                 f"got {row.array.dtype} of shape {row.array.shape}"
             )
-    with whole_or_not_at_all(path) as temporary:
-        if columns:
-            _write_parquet(temporary, rows, rejections, dtype, columns)
-        else:
-            _write_hdf5(temporary, rows, rejections, dtype, len(axes))
+    if suffix(axes) == ".parquet":
+        content = _parquet(rows, rejections, dtype, columns)
+    else:
+        content = _hdf5(rows, rejections, dtype, len(axes))
+    # The libraries write to memory: h5py crashes the process when a disk refuses a write.
+    with whole_or_not_at_all(path, content.nbytes) as temporary:
+        temporary.write_bytes(content)
 
 
-def _write_hdf5(
-    path: Path, rows: Sequence[Row], rejections: Sequence[Rejection], dtype: str, ndim: int
-) -> None:
+def _hdf5(
+    rows: Sequence[Row], rejections: Sequence[Rejection], dtype: str, ndim: int
+) -> memoryview:
     sizes = np.array([row.array.size for row in rows], np.int64)
-    with h5py.File(path, "w", libver=("v110", "v110"), track_order=False) as file:
+    content = BytesIO()
+    with h5py.File(content, "w", libver=("v110", "v110"), track_order=False) as file:
         file.attrs["format"] = FORMAT
         data = file.create_dataset("data", (int(sizes.sum()),), dtype, track_times=False)
         offsets = np.cumsum(sizes) - sizes
@@ -100,31 +114,105 @@ def _write_hdf5(
             datasets[f"attributes/{name}"] = np.array([row.attributes[name] for row in rows])
         for name, values in datasets.items():
             file.create_dataset(name, data=values, track_times=False)
+    return content.getbuffer()
 
 
-def _write_parquet(
-    path: Path,
-    rows: Sequence[Row],
-    rejections: Sequence[Rejection],
-    dtype: str,
-    columns: Sequence[str],
-) -> None:
+def _parquet(
+    rows: Sequence[Row], rejections: Sequence[Rejection], dtype: str, columns: Sequence[str]
+) -> memoryview:
     table = np.array([row.array for row in rows], dtype).reshape(-1, len(columns))
     values = {
         "key": pa.array([row.key for row in rows], pa.string()),
         "checksum": pa.array([checksum(row.array) for row in rows], pa.string()),
     } | {name: pa.array(table[:, i]) for i, name in enumerate(columns)}
     metadata = {"format": str(FORMAT), "rejected": _rejections_json(rejections)}
-    pq.write_table(
-        pa.table(values).replace_schema_metadata(metadata), path, write_page_checksum=True
-    )
+    described = pa.table(values).replace_schema_metadata(metadata)
+    content = BytesIO()
+    pq.write_table(described, content, write_page_checksum=True)
+    return content.getbuffer()
+
+
+class Values(Protocol):
+    """All values of a shard, in the order of its rows."""
+
+    def fill(self, array: np.ndarray, start: int) -> None:
+        """Fill a C-contiguous array of the shard's dtype with the values from `start` on."""
+
+
+class _HeldValues:
+    """Values in memory."""
+
+    def __init__(self, flat: np.ndarray) -> None:
+        self._flat = flat
+
+    def fill(self, array: np.ndarray, start: int) -> None:
+        array.reshape(-1)[:] = self._flat[start : start + array.size]
+
+
+class _FileValues:
+    """Values in an open file, which is closed when this is forgotten.
+
+    Reads are calls, not page faults of a mapped file: a disk that fails or a file that was cut is
+    an error to be caught, where a mapping kills the process, and other threads run meanwhile.
+    """
+
+    def __init__(self, path: Path, state: tuple[int, ...], place: int, itemsize: int) -> None:
+        self._path, self._place, self._itemsize = path, place, itemsize
+        try:
+            self._file = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise SoundstageError(f"{path}: {error.strerror}; run `soundstage repair`") from error
+        if _state(os.fstat(self._file)) != state:
+            raise SoundstageError(f"{path}: replaced while it was in use; run again")
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def fill(self, array: np.ndarray, start: int) -> None:
+        place = self._place + start * self._itemsize
+        try:
+            read = os.preadv(self._file, [array.data], place)
+            if read != array.nbytes:
+                self._read_on(array, place, read)
+        except OSError as error:
+            raise SoundstageError(
+                f"{self._path}: {error.strerror}; run `soundstage repair`"
+            ) from error
+
+    def _read_on(self, array: np.ndarray, place: int, read: int) -> None:
+        """Read what one call did not: Linux stops at 2 GiB."""
+        rest = array.reshape(-1).view(np.uint8).data
+        while read and read < len(rest):
+            rest, place = rest[read:], place + read
+            read = os.preadv(self._file, [rest], place)
+        if read != len(rest):
+            raise SoundstageError(f"{self._path}: shorter than it was; run `soundstage repair`")
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    """Return what differs between a file and another that has taken its name."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+# What h5py and pyarrow raise for a file with wrong bytes in it.
+_DAMAGE = (
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    MemoryError,
+    pa.ArrowException,
+)
 
 
 class Shard:
     """An open shard, read-only.
 
-    `keys` are the sorted content hashes of its rows, `shapes` their shapes, `checksums` theirs,
-    `attributes` name -> (rows,) float64.
+    `keys` are the sorted content hashes of its rows, `shapes` their shapes, `starts` where each
+    begins among the shard's values, `checksums` theirs, `attributes` name -> (rows,) float64.
+    Values are read when they are asked for; no file stays open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,23 +222,33 @@ class Shard:
                 self._open_parquet()
             else:
                 self._open_hdf5()
-        except (OSError, KeyError, pa.ArrowInvalid) as error:
-            raise SoundstageError(f"{path}: not a readable shard ({error}); rebuild it") from error
+        except _DAMAGE as error:
+            raise SoundstageError(
+                f"{path}: not a readable shard ({error}); run `soundstage repair`"
+            ) from error
         self._position = {key: i for i, key in enumerate(self.keys)}
 
     def _open_hdf5(self) -> None:
+        state = _state(self.path.stat())
         with h5py.File(self.path, "r") as file:
             data = file["data"]
             self.keys = [key.decode() for key in file["key"][:]]
             self.checksums = [value.decode() for value in file["checksum"][:]]
-            self.shapes = [tuple(int(n) for n in shape) for shape in file["shape"][:]]
+            self.shapes = [tuple(shape) for shape in file["shape"][:].tolist()]
+            self.starts = file["offset"][:].tolist()
             self.rejections = _read_rejections(file["rejected"][:].tobytes())
             self.attributes = {k: v[:] for k, v in file.get("attributes", {}).items()}
-            self._offsets = file["offset"][:]
-            place, dtype, size = data.id.get_offset(), data.dtype, data.size
-        # The dataset is contiguous and uncompressed: map it, which is faster than h5py's reads.
-        self._flat = (
-            np.memmap(self.path, dtype, "r", place, (size,)) if size else np.empty(0, dtype)
+            self.dtype = data.dtype
+            # The dataset is contiguous and uncompressed, so that its bytes can be read without
+            # HDF5, in a third of the time.
+            place = data.id.get_offset()
+            if place is None and data.size:  # a dataset without values has none either
+                raise ValueError("its data are in chunks, or compressed")
+            sizes = [math.prod(shape) for shape in self.shapes]
+            if self.starts != [0, *accumulate(sizes)][:-1] or sum(sizes) != data.size:
+                raise ValueError("its rows do not fill its data")
+        self._opened: Callable[[], Values] = partial(
+            _FileValues, self.path, state, place or 0, self.dtype.itemsize
         )
 
     def _open_parquet(self) -> None:
@@ -159,10 +257,12 @@ class Shard:
         self.checksums = table["checksum"].to_pylist()
         self.rejections = _read_rejections(table.schema.metadata[b"rejected"])
         self.attributes = {}
-        values = table.drop_columns(["key", "checksum"])
-        self._flat = np.stack([column.to_numpy() for column in values.columns], axis=1).ravel()
-        self.shapes = [(values.num_columns,)] * len(self.keys)
-        self._offsets = np.arange(len(self.keys)) * values.num_columns
+        columns = table.drop_columns(["key", "checksum"]).columns
+        flat = np.stack([column.to_numpy() for column in columns], axis=1).ravel()
+        self.shapes = [(len(columns),)] * len(self.keys)
+        self.starts = list(range(0, flat.size, len(columns)))
+        self.dtype = flat.dtype
+        self._opened = partial(_HeldValues, flat)
 
     def __contains__(self, key: str) -> bool:
         """Tell whether a content hash has a row here."""
@@ -172,17 +272,27 @@ class Shard:
         """Return the index of a key's row; KeyError if it has none."""
         return self._position[key]
 
+    def values(self) -> Values:
+        """Open the values for reading; SoundstageError if the file is gone or was replaced."""
+        return self._opened()
+
     def array(self, key: str) -> np.ndarray:
-        """Return a key's row as a read-only view of the mapped file."""
+        """Return a key's row as a read-only array."""
         i = self._position[key]
-        shape, start = self.shapes[i], int(self._offsets[i])
-        return self._flat[start : start + int(np.prod(shape))].reshape(shape)
+        array = np.empty(self.shapes[i], self.dtype)
+        self.values().fill(array, self.starts[i])
+        array.flags.writeable = False
+        return array
+
+    def intact(self, key: str) -> bool:
+        """Tell whether a key's row has the bytes that it was written with."""
+        return checksum(self.array(key)) == self.checksums[self._position[key]]
 
     def row(self, key: str) -> Row:
         """Return a key's row with its attributes; SoundstageError if its bytes are damaged."""
         i, array = self._position[key], self.array(key)
         if checksum(array) != self.checksums[i]:
-            raise SoundstageError(f"{self.path}: row {key} is damaged; remove the file and rebuild")
+            raise SoundstageError(f"{self.path}: row {key} is damaged; run `soundstage repair`")
         return Row(key, array, {name: float(v[i]) for name, v in self.attributes.items()})
 
 

@@ -1,0 +1,134 @@
+"""`soundstage gc`: finished shards on the shelf that no commit or experiment needs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.repo import Repo
+from dvc_objects.errors import ObjectFormatError
+
+from soundstage import paths
+from soundstage.descriptions import describe
+from soundstage.errors import SoundstageError
+from soundstage.params import Params
+from soundstage.store.read import Feature
+from soundstage.store.shelf import in_use, said_sha256
+
+
+@dataclass(frozen=True)
+class Unneeded:
+    """A shelf's shards that nothing needs: the fingerprint, the files and their bytes."""
+
+    fingerprint: str
+    shards: list[Path]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the shards."""
+        return sum(path.stat().st_size for path in self.shards)
+
+    @property
+    def freed(self) -> int:
+        """Bytes that the disk gains: those that neither the store nor DVC's cache links to."""
+        return sum(s.st_size for path in self.shards if (s := path.stat()).st_nlink == 1)
+
+
+Names = set[tuple[str, str]]  # of shards: fingerprint and SHA-256
+
+
+def _listed(index: Mapping[str, Any]) -> Names:
+    return {(index["fingerprint"], entry["sha256"]) for entry in index["shards"]}
+
+
+def _committed(repo: Repo) -> tuple[Names, int]:
+    """Return the shards that commits and experiments list, and the number of revisions.
+
+    A revision whose store is not in DVC's cache needs nothing here.
+    """
+    needed: Names = set()
+    read: set[str] = set()
+    revisions = 0
+    for _ in repo.brancher(all_commits=True, all_experiments=True):
+        revisions += 1
+        for out in repo.index.outs:
+            if paths.STORE not in Path(out.def_path).parents or not out.hash_info:
+                continue
+            if out.hash_info.value in read:
+                continue
+            read.add(out.hash_info.value)
+            try:
+                listing = {parts: oid for parts, _, oid in out.get_obj() or ()}
+                index = Path(out.cache.oid_to_path(listing[("index.json",)].value))
+                content = json.loads(index.read_text("utf-8"))
+            except (ObjectFormatError, FileNotFoundError, KeyError):
+                continue
+            needed |= _listed(content)
+    return needed, revisions
+
+
+def _present(params: Params) -> tuple[Names, set[str]]:
+    """Return the shards that the workspace lists, and the shelves of builds not finished yet."""
+    needed: Names = set()
+    unfinished = set()
+    for folder in paths.STORE.glob("*/index.json"):
+        needed |= _listed(Feature(folder.parent).index)
+    for name in [*params.top.waveforms, *params.features]:
+        fingerprint = describe(params, name).fingerprint
+        try:
+            if Feature(paths.STORE / name).index["fingerprint"] != fingerprint:
+                unfinished.add(fingerprint)
+        except SoundstageError:
+            unfinished.add(fingerprint)
+    return needed, unfinished
+
+
+def unneeded(params: Params) -> tuple[list[Unneeded], int]:
+    """Find the shards that neither the workspace, nor a commit, nor an experiment needs.
+
+    What a build that was stopped has finished, and any shelf that a running one uses, is needed.
+
+    Returns
+    -------
+    What is not needed, by shelf; and the number of revisions that were looked at.
+    """
+    needed, busy = _present(params)
+    with Repo() as repo:
+        committed, revisions = _committed(repo)
+    found = []
+    for folder in sorted((paths.kept() / "shards").glob("*")):
+        if folder.name in busy or in_use(folder):
+            continue
+        files = sorted(folder.glob("[!.]*"))
+        shards = [p for p in files if (folder.name, said_sha256(p)) not in needed | committed]
+        if shards:
+            found.append(Unneeded(folder.name, shards))
+    return found, revisions
+
+
+def said(found: list[Unneeded], revisions: int) -> str:
+    """Return a table of what is not needed."""
+    if not found:
+        return f"every finished shard is needed by the workspace or one of {revisions} revisions"
+    lines = [f"needed by neither the workspace nor one of {revisions} revisions:"]
+    for shelf in found:
+        size = f"{shelf.size / 1e6:.1f} MB"
+        lines.append(f"  {shelf.fingerprint[:12]} {len(shelf.shards):6} shards {size:>12}")
+    freed, total = sum(s.freed for s in found) / 1e6, sum(s.size for s in found) / 1e6
+    lines.append(f"{total:.1f} MB in all")
+    if freed < total:
+        lines.append(f"{total - freed:.1f} MB of it are in DVC's cache too, until `dvc gc`")
+    return "\n".join(lines)
+
+
+def remove(found: list[Unneeded]) -> None:
+    """Remove shards, and shelves that are empty afterwards."""
+    for shelf in found:
+        for path in shelf.shards:
+            path.unlink()
+        folder = shelf.shards[0].parent
+        if not any(folder.glob("[!.]*")):
+            for stray in folder.iterdir():
+                stray.unlink()
+            folder.rmdir()

@@ -1,0 +1,121 @@
+"""`soundstage repair`: compute again exactly what is damaged, in the store and all its copies.
+
+The store, the shelf and DVC's cache share their bytes: mending two of three would let
+`dvc checkout` bring the damage back.
+"""
+
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from soundstage import paths
+from soundstage.descriptions import describe
+from soundstage.errors import SoundstageError
+from soundstage.extraction import decode, extract
+from soundstage.params import Params
+from soundstage.store.read import Feature
+from soundstage.store.shelf import Shelf
+from soundstage.upkeep.recorded import Cached
+from soundstage.upkeep.verify import Report
+
+
+def repair(params: Params, report: Report) -> list[str]:
+    """Mend what `verify` found; return a sentence for each thing that was done.
+
+    Rows that are intact in a damaged shard are kept, the others are computed from their source.
+    A shelf's damaged shard that present code and parameters do not make is removed.
+    """
+    done = []
+    bad = {claim.path for claim in report.damaged}
+    folders = {path.parent for path in report.broken_indexes} | {
+        claim.path.parent for claim in report.damaged if claim.said_by == "store"
+    }
+    for name in _in_order(params):
+        folder, shelf = paths.STORE / name, Shelf(paths.kept(), describe(params, name))
+        damaged = sorted(bad & set(shelf))
+        if folder in folders and not _made_by(folder, shelf):
+            done.append(f"{name}: made by other code or parameters than now: run `dvc repro`")
+        elif folder in folders or damaged:
+            _rebuild(params, name, shelf, damaged)
+            done.append(f"{name}: mended")
+    for shard in sorted(path for path in bad if path.exists() and paths.kept() in path.parents):
+        shard.unlink()
+        done.append(f"{shard}: removed; present code and parameters make another")
+    return done + _mend_cache([claim.cached for claim in report.damaged if claim.cached])
+
+
+def _made_by(folder: Path, shelf: Shelf) -> bool:
+    """Tell whether a folder of the store holds the shards of a shelf."""
+    try:
+        return Feature(folder).index["fingerprint"] == shelf.description.fingerprint
+    except SoundstageError:
+        return any(shelf)  # the index is damaged
+
+
+def _in_order(params: Params) -> list[str]:
+    """Return waveforms, then features, each after what it is made from."""
+    names = list(params.top.waveforms)
+    waiting = dict(params.features)
+    while waiting:
+        for name, feature in list(waiting.items()):
+            if feature.input in names:
+                names.append(name)
+                del waiting[name]
+    return names
+
+
+def _expected(folder: Path, fingerprint: str) -> dict[str, str]:
+    """Return prefix -> SHA-256 as an intact index of this fingerprint has it."""
+    try:
+        index = Feature(folder).index
+    except SoundstageError:
+        return {}
+    if index["fingerprint"] != fingerprint:
+        return {}
+    return {entry["prefix"]: entry["sha256"] for entry in index["shards"]}
+
+
+def _rebuild(params: Params, name: str, shelf: Shelf, damaged: list[Path]) -> None:
+    folder = paths.STORE / name
+    before = _expected(folder, shelf.description.fingerprint)
+    # Under another name a damaged shard is no answer any more, but still a source of rows.
+    aside = [
+        p.rename(p.with_name(f"{p.name.partition('-')[0]}-damaged-0-{p.suffix}")) for p in damaged
+    ]
+    _run(params, name)
+    after = _expected(folder, shelf.description.fingerprint)
+    differing = [p for p, sha in before.items() if after.get(p, sha) != sha]
+    for path in aside:
+        path.unlink()
+    if differing:  # what lies beside the rows was damaged, and copied along
+        for path in shelf:
+            if path.stem.endswith(tuple(after[prefix] for prefix in differing)):
+                path.unlink()
+        _run(params, name)
+
+
+def _run(params: Params, name: str) -> None:
+    if name in params.top.waveforms:
+        decode(params, name)
+    else:
+        extract(params, name)
+
+
+def _mend_cache(objects: list[Cached]) -> list[str]:
+    """Remove damaged objects of DVC's cache, and fill it again from the workspace where it can."""
+    lost = set()
+    for cached in objects:
+        if cached.path.is_file() and cached.path.samefile(cached.file):
+            cached.path.unlink()
+            lost.add(cached.out)
+        cached.file.unlink()
+    done = []
+    with Repo() as repo:
+        outs = {Path(out.fs_path).relative_to(repo.root_dir): out for out in repo.index.outs}
+        for name in sorted({cached.out for cached in objects}):
+            if name in lost or not outs[name].exists:
+                done.append(f"{name}: removed what was damaged; `dvc repro` makes it again")
+            else:
+                outs[name].commit()
+                done.append(f"{name}: DVC's cache is mended")
+    return done

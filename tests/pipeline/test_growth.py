@@ -1,0 +1,113 @@
+"""What growth costs: a track more, less or renamed; in a fresh clone; on two branches."""
+
+import shutil
+import subprocess
+
+import pytest
+from conftest import write_tone
+
+SHARDS = {"pcm8", "audio22k", "slow", "psd", "mel", "mfcc", "librosa_stats"}
+
+
+@pytest.fixture
+def growing(counting, music, tmp_path):
+    """The counting project on a copy of the music that may be changed."""
+    counting.music = tmp_path / "music"
+    shutil.copytree(music, counting.music, copy_function=shutil.copy2)
+    counting.replace(f"root: {music}", f"root: {counting.music}")
+    counting.run("dvc", "repro", "describe")
+    assert counting.computed() == 0
+    counting.commit("music of its own")
+    return counting
+
+
+def add(project, name="new", hz=200.0):
+    write_tone(project.music / "bass" / "newcomer" / f"{name}.wav", hz=hz, seconds=3.2, seed=77)
+
+
+def rewritten(before, after):
+    """Return, by feature, how many shards are new or gone."""
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return {feature: sum(c.startswith(f"{feature}/") for c in changed) for feature in SHARDS}
+
+
+def test_one_more_costs_one_extraction_and_one_shard_a_feature(growing):
+    before = growing.inodes()
+    add(growing)
+    growing.run("dvc", "repro", "describe")
+    assert growing.computed() == 1
+    # One shard is replaced; or one is gone and two have come.
+    assert set(rewritten(before, growing.inodes()).values()) <= {1, 3}
+
+    grown = growing.inodes()
+    (growing.music / "bass" / "newcomer" / "new.wav").unlink()
+    growing.run("dvc", "repro", "describe")
+    assert growing.computed() == 1
+    assert set(rewritten(grown, growing.inodes()).values()) <= {1, 3}
+    assert growing.inodes() == before
+
+
+def test_another_name_or_genre_touches_no_audio_stage(growing):
+    before = growing.inodes()
+    file = growing.music / "bass" / "bassists1" / "bass2.wav"
+    file.rename(growing.music / "treble" / "trebleists1" / "was-bass.wav")
+    said = growing.run("dvc", "repro", "describe", "views@svm")
+    assert growing.inodes() == before
+    assert growing.computed() == 0
+    ran = growing.stages_run(said)
+    assert not [stage for stage in ran if stage.startswith("features@")]
+    assert "views@svm" in ran
+
+
+def clone(project, root):
+    subprocess.run(["git", "clone", "-q", str(project.root), str(root)], check=True)
+    return type(project)(root)
+
+
+def test_a_fresh_clone_adds_a_track_with_one_extraction(growing, tmp_path):
+    growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
+    growing.run("dvc", "push", "-q")
+    growing.commit("a remote")
+    fresh = clone(growing, tmp_path / "fresh")
+    fresh.run("dvc", "pull", "-q")
+    assert fresh.store() == growing.store()
+    add(growing)
+    fresh.run("dvc", "repro", "features@slow")
+    assert fresh.computed() == 1
+    assert "all as written" in fresh.run("soundstage", "verify")
+
+
+def test_a_fresh_clone_trains_with_its_view_alone(growing, tmp_path):
+    growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
+    growing.run("dvc", "push", "-q")
+    growing.commit("a remote")
+    fresh = clone(growing, tmp_path / "fresh")
+    fresh.run("dvc", "pull", "-q", "data/views/svm.parquet")
+    fresh.replace("C: 1.0", "C: 2.0")
+    said = fresh.run("dvc", "repro", "--pull", "--allow-missing", "evaluate")
+    ran = fresh.stages_run(said)
+    assert {"train", "evaluate"} <= ran
+    assert not [stage for stage in ran if stage.startswith(("decode", "features"))]
+    assert fresh.computed() == 0
+    assert "accuracy" in fresh.run("soundstage", "show")
+
+
+def test_two_branches_that_each_add_a_track_merge_without_extraction(growing):
+    growing.run("git", "checkout", "-q", "-b", "one")
+    add(growing, "one", 210)
+    growing.run("dvc", "repro", "features@slow")
+    growing.commit("one")
+    growing.run("git", "checkout", "-q", "main")
+    growing.run("dvc", "checkout", "-q")
+    (growing.music / "bass" / "newcomer" / "one.wav").rename(growing.music.parent / "one.wav")
+    growing.run("git", "checkout", "-q", "-b", "two")
+    add(growing, "two", 220)
+    growing.run("dvc", "repro", "features@slow")
+    growing.commit("two")
+    assert growing.computed() == 2
+
+    growing.run("git", "merge", "-q", "-X", "ours", "one", "-m", "both")
+    shutil.move(growing.music.parent / "one.wav", growing.music / "bass" / "newcomer" / "one.wav")
+    growing.run("dvc", "repro", "features@slow")
+    assert growing.computed() == 2
+    assert "all as written" in growing.run("soundstage", "verify")

@@ -1,0 +1,146 @@
+"""verify, repair, why, store and gc on a store that DVC built."""
+
+import os
+
+import h5py
+import numpy as np
+
+
+def flip(path, at):
+    """Change one byte in place, behind the back of everything that looks at times."""
+    status = path.stat()
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+    path.chmod(status.st_mode)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def clean(project):
+    """Return whether DVC finds nothing changed but the listing, which always runs."""
+    said = project.run("dvc", "status")
+    return "always changed" in said and "modified" not in said and "deleted" not in said
+
+
+def test_an_undamaged_store_verifies(counting):
+    said = counting.run("soundstage", "verify")
+    assert "all as written" in said
+    assert "all as written" in counting.run("soundstage", "repair")
+
+
+def test_what_is_flipped_is_found_and_mended_everywhere(counting):
+    store = counting.root / "data" / "store"
+    before = counting.store()
+    shard = sorted((store / "slow").glob("*.h5"))[0]
+    with h5py.File(shard) as file:
+        row = file["data"].id.get_offset() + int(file["offset"][1]) * 4 + 17
+        key = file["key"][1].decode()
+    header = sorted((store / "psd").glob("*.h5"))[1]
+    table = sorted((store / "librosa_stats").glob("*.parquet"))[2]
+    attributes = sorted((store / "pcm8").glob("*.h5"))[3]
+    index = store / "mel" / "index.json"
+    with h5py.File(attributes) as file:
+        rms = file["attributes/rms"].id.get_offset() + 3
+    assert clean(counting)
+    for path, at in [(shard, row), (header, 60), (table, 700), (attributes, rms), (index, 333)]:
+        flip(path, at)
+    assert clean(counting)  # DVC looks at inodes, times and sizes
+
+    said = counting.run("soundstage", "verify", code=1)
+    for path in (shard, header, table, attributes, index):
+        assert f"{path.relative_to(counting.root)}: damaged" in said
+    assert f"(rows of {key})" in said
+    counting.run("soundstage", "repair")
+    assert counting.computed() == 1
+    assert counting.store() == before
+    counting.run("dvc", "checkout")
+    assert "all as written" in counting.run("soundstage", "verify")
+    assert counting.store() == before
+    assert clean(counting)
+    assert not counting.run("git", "status", "--porcelain")
+
+
+def test_any_byte_of_any_file_counts(counting):
+    rng = np.random.default_rng(0)
+    files = sorted((counting.root / "data" / "store").glob("*/*"))
+    chosen = [files[i] for i in rng.choice(len(files), 20, replace=False)]
+    before = counting.store()
+    for path in chosen:
+        flip(path, int(rng.integers(path.stat().st_size)))
+    said = counting.run("soundstage", "verify", code=1)
+    # A folder whose index is damaged has nothing to compare its shards with; the shelf has.
+    for path in chosen:
+        digest_lost = path.parent / "index.json" in chosen
+        assert digest_lost or f"{path.relative_to(counting.root)}: damaged" in said
+    counting.run("soundstage", "repair")
+    assert counting.store() == before
+
+
+def test_damage_outside_the_store_is_removed_for_dvc_to_make_again(counting):
+    view = counting.root / "data" / "views" / "svm.parquet"
+    before = view.read_bytes()
+    flip(view, 400)
+    counting.run("soundstage", "verify", code=1)
+    assert "`dvc repro` makes it again" in counting.run("soundstage", "repair")
+    said = counting.run("dvc", "repro")
+    assert counting.stages_run(said) == {"fetch", "views@svm"}
+    assert view.read_bytes() == before
+
+
+def test_why_names_what_makes_a_track_stale(counting):
+    track = "bass/bassists1/bass2"
+    assert "would" not in (said := counting.run("soundstage", "why", track))
+    assert said.count("up to date") == len(said.splitlines())
+
+    file = counting.root / "src" / "soundstage" / "features" / "slow.py"
+    file.write_text(file.read_text().replace("import time\n", "import time\n\n# wait\n"))
+    assert "slow: up to date" in counting.run("soundstage", "why", track, "slow")
+    file.write_text(file.read_text().replace("[:sr]", "[: sr // 2]"))
+    said = counting.run("soundstage", "why", track, "slow")
+    assert "slow: code features/slow.py: has changed" in said
+    assert "pcm8: up to date" in said
+
+    counting.replace("n_fft: 2048", "n_fft: 1024")
+    assert "parameter n_fft: 2048 -> 1024" in counting.run("soundstage", "why", track)
+
+    counting.replace("max_seconds: 3600.0", "max_seconds: 1800.0")
+    said = counting.run("soundstage", "why", track, "mel")
+    assert "audio22k: parameter max_seconds: 3600.0 -> 1800.0" in said
+    assert "its source audio22k is stale" in said
+    assert "did you mean 'bass/bassists1/bass2'" in counting.run(
+        "soundstage", "why", track + "x", code=1
+    )
+
+
+def test_store_lists_what_there_is(counting):
+    counting.replace("nperseg: 256", "nperseg: 128")
+    lines = {line.split()[0]: line for line in counting.run("soundstage", "store").splitlines()[1:]}
+    assert "30" in lines["slow"]
+    assert "up to date" in lines["slow"]
+    assert "parameter nperseg: 256 -> 128" in lines["psd"]
+
+
+def test_gc_removes_what_nothing_needs_and_nothing_else(counting):
+    shelves = counting.root / ".soundstage" / "shards"
+    committed = {f.name for f in shelves.iterdir()}
+    counting.replace("slow, source: pcm8, seconds: 0.0", "slow, source: pcm8, seconds: 0.001")
+    counting.run("dvc", "repro", "features@slow")
+    passing = {f.name for f in shelves.iterdir()} - committed
+    counting.replace("slow, source: pcm8, seconds: 0.001", "slow, source: pcm8, seconds: 0.002")
+    counting.run("dvc", "repro", "features@slow")
+    now = {f.name for f in shelves.iterdir()}
+    said = counting.run("soundstage", "gc", "--dry-run")
+    assert [line.split()[0] for line in said.splitlines() if " shards " in line] == [
+        name[:12] for name in passing
+    ]
+    assert {f.name for f in shelves.iterdir()} == now
+    counting.run("soundstage", "gc", "--yes")
+    assert {f.name for f in shelves.iterdir()} == now - passing
+    assert "all as written" in counting.run("soundstage", "verify")
+    before = counting.computed()
+    counting.run("git", "checkout", "params.yaml", "dvc.lock")
+    counting.run("dvc", "repro", "features@slow")
+    assert counting.computed() == before
