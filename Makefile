@@ -1,13 +1,14 @@
 # make repro   build everything on the demo music and print the scores
 # make test    run all tests
 # make lint    ruff and mypy
+# make bench   every target of speed beside its reference: docs/benchmarks.md
 # make results score every model: docs/results.md
 
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint results
+.PHONY: repro test lint results bench
 
 repro: .venv/ready
 	dvc repro
@@ -18,6 +19,9 @@ test: .venv/ready
 
 results: .venv/ready
 	python benchmarks/results.py
+
+bench: .venv/ready
+	OMP_NUM_THREADS=1 python benchmarks/bench.py
 
 lint: .venv/ready
 	ruff check .

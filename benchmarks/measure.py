@@ -4,17 +4,17 @@ Times on a shared machine wander by a factor of two; the ratio of two runs that 
 at once does not. So both are run in turn, many times, and the ratio is the median of the pairs.
 """
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True)
 class Line:
     """A line of docs/benchmarks.md: one target, and what was measured.
 
-    `ours` and `reference` are median seconds; `ratio` is the median over the pairs of
+    `ours` and `reference` are medians, in `unit`; `ratio` is the median over the pairs of
     reference / ours ("times faster") where `faster`, else of ours / reference ("times the cost").
     `target` is the least ratio where `faster`, else the greatest.
     """
@@ -28,6 +28,7 @@ class Line:
     faster: bool
     agreement: str = ""
     bound: str = ""
+    unit: str = "s"
 
     @property
     def met(self) -> bool:
@@ -64,9 +65,9 @@ def paired(
     return Line(
         what,
         against,
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(ratios),
+        median(a for a, _ in pairs),
+        median(b for _, b in pairs),
+        median(ratios),
         target,
         faster,
         agreement,

@@ -15,6 +15,7 @@ import ffmpeg
 import numpy as np
 import soundfile
 from measure import Line, paired
+from music import music
 
 from soundstage import audio
 
@@ -26,22 +27,10 @@ CLIPS = {
 }
 
 
-def _music(sr: int, channels: int) -> np.ndarray:
-    """Return (n, channels): a chord every second, with a burst of noise on every beat."""
-    rng = np.random.default_rng(0)
-    t = np.arange(sr) / sr
-    beats = np.exp(-20 * (t % 0.5))[:, None]
-    seconds = []
-    for _ in range(SECONDS):
-        hz = 110 * 2 ** (rng.integers(0, 36, (6, channels)) / 12)
-        chord = np.sin(2 * np.pi * t[:, None, None] * hz).sum(1)
-        seconds.append(0.08 * chord + 0.2 * beats * rng.standard_normal((sr, channels)))
-    return np.concatenate(seconds).clip(-1, 1)
-
-
 def _mp3(folder: Path, binary: str, sr: int, channels: int, rate: str) -> Path:
     wav, mp3 = folder / f"{sr}.wav", folder / f"{sr}.mp3"
-    soundfile.write(wav, _music(sr, channels), sr)
+    y = np.stack([music(SECONDS * sr, sr, seed) for seed in range(channels)], axis=1)
+    soundfile.write(wav, y.clip(-1, 1), sr)
     subprocess.run([binary, "-loglevel", "error", "-i", wav, "-b:a", rate, mp3], check=True)
     return mp3
 

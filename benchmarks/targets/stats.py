@@ -3,30 +3,12 @@
 import librosa
 import numpy as np
 from measure import Line, paired
+from music import music
 from threadpoolctl import threadpool_limits
 
 from soundstage.features.librosa_stats import COLUMNS, librosa_stats
 
 SR = 22050
-
-
-def clip() -> np.ndarray:
-    """Thirty seconds: four chords in turn, a noise burst twice a second, a little hiss."""
-    rng = np.random.default_rng(0)
-    t = np.arange(30 * SR) / SR
-    y = 0.005 * rng.normal(size=t.size)
-    y += 0.2 * np.exp(-(t % 0.5) / 0.03) * rng.normal(size=t.size)
-    for bar, root in enumerate((220.0, 174.6, 261.6, 196.0)):
-        sounding = (t // 2 % 4 == bar) * np.exp(-(t % 2))
-        for third, fifth in ((1.0, 1.0), (1.26, 1.0), (1.0, 1.498)):
-            for harmonic in (1, 2, 3):
-                y += (
-                    0.05
-                    / harmonic
-                    * sounding
-                    * np.sin(2 * np.pi * root * third * fifth * harmonic * t)
-                )
-    return y.astype(np.float32)
 
 
 def as_people_write_it(y: np.ndarray) -> np.ndarray:
@@ -50,7 +32,7 @@ def as_people_write_it(y: np.ndarray) -> np.ndarray:
 
 def measure() -> list[Line]:
     """Return the one line of this area."""
-    y = clip()
+    y = music(30 * SR, SR)
     with threadpool_limits(1):
         row, expected = librosa_stats(y, SR), as_people_write_it(y)
         off = np.abs(row / expected - 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from soundstage.listing import REASONS, audio_keys, content_hash
 from soundstage.params import Component, Params, Waveform
 from soundstage.store.build import build
 from soundstage.store.read import Feature
-from soundstage.store.shards import Rejection, Row
+from soundstage.store.shards import Rejection, Row, Shard
 
 
 def _paths(listing: Path) -> dict[str, str]:
@@ -85,6 +86,7 @@ def decode(params: Params, name: str) -> dict[str, Any]:
         alone=replace(decoder, limits=replace(decoder.limits, in_process=False)),
         crashed=lambda key: Rejection(key, "crashed", "kills the process that decodes it"),
         committed=lambda: committed_shards(paths.STORE / name, description.fingerprint),
+        seconds=lambda shard: sum(shape[0] for shape in shard.shapes) / waveform.sr,
     )
     return _verdicts(listing, Feature(paths.STORE / name), limits.max_rejected_share)
 
@@ -166,4 +168,14 @@ def extract(params: Params, name: str) -> None:
         cache=paths.kept(),
         crashed=crashed,
         committed=lambda: committed_shards(paths.STORE / name, description.fingerprint),
+        seconds=partial(_audio_seconds, source),
     )
+
+
+def _audio_seconds(source: Feature, shard: Shard) -> float:
+    """Return how much audio a feature's shard was made from; 0 where the source is no waveform."""
+    if source.index["kind"] != "waveform":
+        return 0.0
+    originals = ((source.shard_of(key), key) for key in shard.keys)
+    samples = sum(original.shapes[original.position(key)][0] for original, key in originals)
+    return samples / source.index["sample_rate"]

@@ -66,3 +66,10 @@ def test_the_recorded_spread_passes_and_the_recorded_shuffled_labels_fail():
         assert "regression" in {row.verdict for row in compare(old, wrong, rules)}
     for key, tolerance in spread["tolerance"].items():
         assert rules[f"clip.{key}"].tolerance == tolerance
+
+
+def test_the_tolerances_of_feature_statistics_are_the_recorded_ones():
+    gate = params.load(SOURCE / "params.yaml").top.gate
+    for file, means in json.loads((SOURCE / "docs" / "drift.json").read_text()).items():
+        watched = {k: r.tolerance for k, r in gate[file].items() if k.endswith("mean")}
+        assert watched == means

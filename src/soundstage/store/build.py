@@ -50,6 +50,7 @@ def build(
     alone: Compute | None = None,
     crashed: Crashed = _give_up,
     committed: Callable[[], Iterable[Path]] = tuple,
+    seconds: Callable[[shards.Shard], float] = lambda _: 0.0,
 ) -> None:
     """Write a store folder: a shard for each part of `keys`, then `index.json`.
 
@@ -59,10 +60,13 @@ def build(
     When a worker dies, the clips that were in hand are computed again, each in a process of its
     own, by `alone` (default: `compute`); `crashed` decides on one that dies again. Where the shelf
     is empty, as in a fresh clone, it is filled with the shards that `committed` fetches.
+    `seconds` says how much audio a shard was made from, for the progress bar.
     """
     with room(folder):
         shelf, parts = Shelf(cache, description), partition(keys, clips_per_shard)
-        finished = _finish_all(shelf, parts, compute, alone or compute, crashed, committed)
+        if not any(shelf):
+            _adopt(shelf, committed())
+        finished = _finish_all(shelf, parts, compute, alone or compute, crashed, seconds)
         _link_all(folder, description, parts, finished)
 
 
@@ -72,12 +76,10 @@ def _finish_all(
     compute: Compute,
     alone: Compute,
     crashed: Crashed,
-    committed: Callable[[], Iterable[Path]],
+    seconds: Callable[[shards.Shard], float],
 ) -> dict[str, Path]:
     """Return the path on the shelf of every part's shard, made if need be."""
     name, keys = shelf.description.name, {key for members in parts.values() for key in members}
-    if not any(shelf):
-        _adopt(shelf, committed())
     finished = shelf.finished(parts)
     _second_look(shelf, keys, alone, crashed)
     shelf.sweep()
@@ -93,7 +95,7 @@ def _finish_all(
                     tasks
                 ):
                     finished[prefix] = path
-                    bar.update(len(parts[prefix]))
+                    bar.update(len(parts[prefix]), seconds=seconds(shards.Shard(path)))
             except BrokenProcessPool as error:
                 if not _second_look(shelf, keys, alone, crashed):
                     raise SoundstageError(

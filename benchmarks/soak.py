@@ -1,0 +1,74 @@
+"""Kill runs at random moments, again and again, and check what is left each time.
+
+    python benchmarks/soak.py [--kills N] [--seed S]
+
+Each time DVC, the stage or a worker is killed, in the workspace, with --temp or in the queue: no
+orphan may be left, no shard torn, and what was finished must stay. At the end the store must have
+the bytes of one that nobody disturbed.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from killing import RUN, WHAT, kill, orphans, wait_for
+from music import music
+from project import Project
+from tqdm import tqdm
+
+CLIPS, SR = 64, 16000
+
+
+def project_on(root: Path, clips: Path) -> Project:
+    """Return a project with the slow feature, whose waveform is there."""
+    project = Project.on(root, clips, clips_per_shard=4)
+    project.environment["SOUNDSTAGE_JOBS"] = "2"
+    project.add_slow_feature(seconds=0.05)
+    project.run("dvc", "repro", "decode@pcm8")
+    project.commit()
+    return project
+
+
+def soak(root: Path, kills: int, seed: int) -> None:
+    """Kill, check, and compare in the end."""
+    clips = root / "music"
+    for i in range(CLIPS):
+        file = clips / "chords" / f"{i}.wav"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(file, music(2 * SR, SR, seed=i).clip(-1, 1), SR)
+    calm = project_on(root / "calm", clips)
+    calm.run("dvc", "repro", "features@slow")
+    project = project_on(root / "soaked", clips)
+    rng = np.random.default_rng(seed)
+    for i in tqdm(range(kills), unit=" kills"):
+        # Another parameter makes every run begin anew; its last change is undone below.
+        project.replace(f"seconds: {0.05 + i / 1e6:g}", f"seconds: {0.05 + (i + 1) / 1e6:g}")
+        where, what = rng.choice(list(RUN)), rng.choice(WHAT)
+        after = int(rng.integers(1, CLIPS // 2))
+        said, succeeded, _ = kill(project, where, what, after)
+        assert succeeded == (what == "worker"), (where, what, said)
+        wait_for(lambda: not orphans(project), 5)
+        project.run("soundstage", "verify")
+        project.run("dvc", "repro", "features@slow")
+        assert project.computed() <= CLIPS + 2 * 4 + 2, (where, what, project.computed())
+        for file in project.log.iterdir():
+            file.unlink()
+        shards = {n: b for n, b in project.store("slow").items() if n.endswith(".h5")}
+        assert shards == {n: b for n, b in calm.store("slow").items() if n.endswith(".h5")}
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        soak(Path(folder), arguments.kills, arguments.seed)
+    print(f"{arguments.kills} kills: no orphan, no torn shard, no lost work, the same bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What the store promises when DVC builds it: the same bytes, one copy, no needless work."""
+
+import hashlib
+import shutil
+
+from project import Project
+
+from soundstage.store.read import Feature
+
+NAMES = ("audio22k", "mel", "librosa_stats")
+
+
+def test_another_place_and_other_jobs_give_the_same_bytes(finished, music, tmp_path):
+    copy = shutil.copytree(music, tmp_path / "music")
+    elsewhere = Project.on(tmp_path / "elsewhere", copy, clips_per_shard=4)
+    elsewhere.environment["SOUNDSTAGE_JOBS"] = "1"
+    elsewhere.run("dvc", "repro", "features@mel", "features@librosa_stats")
+    assert elsewhere.store(*NAMES) == finished.store(*NAMES)
+
+
+def test_the_disk_holds_one_copy(finished):
+    for shard in (finished.root / "data" / "store").glob("*/*"):
+        if shard.name != "index.json":
+            # Its names: in the store, on the shelf, and in DVC's cache.
+            assert shard.stat().st_nlink >= 3, shard
+
+
+def test_code_counts_and_comments_do_not(counting):
+    before = counting.store("slow")
+    file = counting.root / "src" / "soundstage" / "features" / "slow.py"
+    file.write_text(file.read_text().replace("import time\n", "import time  # to wait\n"))
+    said = counting.run("dvc", "repro", "features@slow")
+    assert "features@slow" in counting.stages_run(said)  # DVC sees another file
+    assert counting.computed() == 0
+    assert counting.store("slow") == before
+    file.write_text(file.read_text().replace("y[:sr]", "y[: sr // 2]"))
+    counting.run("dvc", "repro", "features@slow")
+    assert counting.computed() == 30
+
+
+def test_a_feature_that_kills_its_process_names_the_track_and_keeps_the_others(counting):
+    counting.environment["SOUNDSTAGE_JOBS"] = "2"
+    feature = Feature(counting.root / "data" / "store" / "pcm8")
+    deadly = hashlib.sha256(feature["bass/bassists3/bass6"].tobytes()).hexdigest()
+    file = counting.root / "src" / "soundstage" / "features" / "slow.py"
+    trap = (
+        "    import hashlib, signal\n"
+        f"    if hashlib.sha256(y.tobytes()).hexdigest() == {deadly!r}:\n"
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    sound = file.read_text()
+    file.write_text(sound.replace("    time.sleep", trap + "    time.sleep"))
+    said = counting.run("dvc", "repro", "features@slow", code=255)
+    assert "slow: bass/bassists3/bass6.wav: the process that computes it dies, also alone" in said
+    assert "Traceback" not in said
+    shelves = (counting.root / ".soundstage" / "shards").iterdir()
+    newest = max(shelves, key=lambda folder: folder.stat().st_mtime)
+    assert len(list(newest.glob("*.h5"))) >= 2
