@@ -15,7 +15,7 @@ repro: .venv/ready
 	soundstage show
 
 test: .venv/ready
-	pytest
+	OMP_NUM_THREADS=1 pytest -n auto --maxprocesses 4
 
 results: .venv/ready
 	python benchmarks/results.py

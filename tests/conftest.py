@@ -1,8 +1,11 @@
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from soundstage import audio, fingerprint
 from soundstage.store import shards
@@ -32,9 +35,32 @@ def write_tone(path: Path, *, hz: float, seconds: float, seed: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def music(tmp_path_factory) -> Path:
+def once(tmp_path_factory):
+    """Return a function that makes a folder once for all processes that run tests."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def once(name, make):
+        root, made = base / name, base / f"{name}.made"
+        with FileLock(base / f"{name}.lock"):
+            if not made.exists():
+                shutil.rmtree(root, ignore_errors=True)
+                root.mkdir()
+                make(root)
+                made.touch()
+        return root
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def music(once) -> Path:
     """Three genres that differ in pitch, ten clips each, two of one artist; and two bad files."""
-    root = tmp_path_factory.mktemp("music")
+    return once("music", _write_music)
+
+
+def _write_music(root: Path) -> None:
     pitch = np.random.default_rng(0)
     for genre, hz in {"bass": 150, "middle": 600, "treble": 2400}.items():
         for i in range(10):
@@ -43,7 +69,6 @@ def music(tmp_path_factory) -> Path:
             write_tone(file, hz=hz * pitch.uniform(0.8, 1.25), seconds=3.2, seed=i)
     (root / "bass" / "bassists0" / "broken.mp3").write_bytes(b"no music in here")
     (root / "notes.txt").write_text("not music either")
-    return root
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pydantic
 import pytest
 
 import soundstage.features
+from soundstage.store import shards
 
 NAMES = sorted(
     module.name
@@ -91,6 +92,8 @@ def test_the_array_is_as_the_constants_say(name):
     assert array.flags.c_contiguous
     if "column" in module.AXES:
         assert array.shape[module.AXES.index("column")] == len(module.COLUMNS)
+    if module.AXES == ("column",):
+        assert not set(shards.OWN_COLUMNS) & set(module.COLUMNS)
 
 
 @pytest.mark.parametrize("name", NAMES)

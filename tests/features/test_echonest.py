@@ -33,12 +33,14 @@ def test_columns():
     assert len(COLUMNS) == len(set(COLUMNS)) == 72
     # What paper 000 correlates.
     means = {f"{name}_{i}_mean" for name in ("pitch", "timbre") for i in range(12)}
-    assert {"loudness", "tempo", "key", "mode", "beat_duration_mean"} | means <= set(COLUMNS)
+    assert {"loudness", "tempo", "musical_key", "mode", "beat_duration_mean"} | means <= set(
+        COLUMNS
+    )
 
 
 def test_values_of_the_track_are_its_own():
     row = named(analysis())
-    assert [row[k] for k in ("duration", "loudness", "tempo", "key", "mode")] == [
+    assert [row[k] for k in ("duration", "loudness", "tempo", "musical_key", "mode")] == [
         2,
         -9.5,
         118,

@@ -155,3 +155,16 @@ def test_a_row_of_another_kind_is_refused_and_nothing_is_left(tmp_path, array):
             tmp_path / "a.h5", [Row(key(0), array)], [], dtype="float32", axes=("band", "frame")
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_feature_may_not_name_a_column_as_the_shards_own(tmp_path):
+    row = Row("0" * 32, np.zeros(2, np.float32))
+    with pytest.raises(ValueError, match=r"columns of its own named \['key'\]"):
+        shards.write(
+            tmp_path / "x.parquet",
+            [row],
+            [],
+            dtype="float32",
+            axes=("column",),
+            columns=("key", "b"),
+        )

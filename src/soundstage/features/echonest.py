@@ -17,7 +17,8 @@ _SUMMARISED = {
 }
 COLUMNS: tuple[str, ...] = (
     "duration",
-    *events.TRACK,
+    # In a table of clips `key` is the clip's.
+    *(name.replace("key", "musical_key") for name in events.TRACK),
     *(f"n_{level}s" for level in _COUNTED),
     *(f"{name}_{statistic}" for name in _SUMMARISED for statistic in ("mean", "var")),
 )

@@ -28,6 +28,7 @@ from soundstage.files import whole_or_not_at_all
 
 FORMAT = 1
 KEY_LENGTH = 32  # hex digits of a content hash
+OWN_COLUMNS = ("key", "checksum")  # of a Parquet shard, before those of the feature
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,12 @@ def write(
 ) -> None:
     """Write a shard: Parquet when a row is one line of named `columns`, else HDF5.
 
-    Every row has `len(axes)` dimensions and the given dtype; ValueError otherwise.
+    Every row has `len(axes)` dimensions and the given dtype, and no column is named as one of
+    `OWN_COLUMNS`; ValueError otherwise.
     """
+    taken = set(columns) & set(OWN_COLUMNS) if suffix(axes) == ".parquet" else set()
+    if taken:
+        raise ValueError(f"a shard has columns of its own named {sorted(taken)}; choose others")
     rows = sorted(rows, key=lambda row: row.key)
     for row in rows:
         if row.array.ndim != len(axes) or row.array.dtype != dtype:
@@ -257,7 +262,7 @@ class Shard:
         self.checksums = table["checksum"].to_pylist()
         self.rejections = _read_rejections(table.schema.metadata[b"rejected"])
         self.attributes = {}
-        columns = table.drop_columns(["key", "checksum"]).columns
+        columns = table.drop_columns(list(OWN_COLUMNS)).columns
         flat = np.stack([column.to_numpy() for column in columns], axis=1).ravel()
         self.shapes = [(len(columns),)] * len(self.keys)
         self.starts = list(range(0, flat.size, len(columns)))
