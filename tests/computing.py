@@ -103,6 +103,19 @@ class Late(Compute):
 
 
 @dataclass(frozen=True)
+class Exit(Compute):
+    """As Compute, but one key ends the process in an orderly way."""
+
+    at: str = ""
+
+    def __call__(self, prefix, wanted):
+        for result in super().__call__(prefix, wanted):
+            if result.key == self.at:
+                os._exit(3)
+            yield result
+
+
+@dataclass(frozen=True)
 class Slow(Compute):
     """As Compute, but every row takes a while."""
 

@@ -40,6 +40,7 @@ def _why(arguments: argparse.Namespace) -> int:
 def _verify(_arguments: argparse.Namespace) -> int:
     from soundstage.upkeep.verify import verify
 
+    params.load()  # says where to run, if not here
     report = verify()
     print("\n".join(report.lines()))
     return 0 if report.intact else 1
@@ -65,6 +66,8 @@ def _gc(arguments: argparse.Namespace) -> int:
     found, revisions = unneeded(params.load())
     print(said(found, revisions))
     if found and not arguments.dry_run:
+        if not arguments.yes and not sys.stdin.isatty():
+            raise SoundstageError("nobody is here to ask; say --yes or --dry-run")
         if not arguments.yes and input("remove them? [y/N] ").strip().lower() not in {"y", "yes"}:
             return 1
         remove(found)

@@ -76,16 +76,17 @@ def decode(params: Params, name: str) -> dict[str, Any]:
             in_process=limits.ffmpeg == "bundled",  # who says "system" wants that binary
         ),
     )
+    description = describe(params, name)
     build(
         paths.STORE / name,
-        description := describe(params, name),
+        description,
         audio_keys(listing),
         decoder,
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         alone=replace(decoder, limits=replace(decoder.limits, in_process=False)),
         crashed=lambda key: Rejection(key, "crashed", "kills the process that decodes it"),
-        committed=lambda: committed_shards(paths.STORE / name, description.fingerprint),
+        committed=partial(committed_shards, paths.STORE / name, description.fingerprint),
         seconds=lambda shard: sum(shape[0] for shape in shard.shapes) / waveform.sr,
     )
     return _verdicts(listing, Feature(paths.STORE / name), limits.max_rejected_share)
@@ -167,7 +168,7 @@ def extract(params: Params, name: str) -> None:
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         crashed=crashed,
-        committed=lambda: committed_shards(paths.STORE / name, description.fingerprint),
+        committed=partial(committed_shards, paths.STORE / name, description.fingerprint),
         seconds=partial(_audio_seconds, source),
     )
 

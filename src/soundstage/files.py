@@ -20,11 +20,12 @@ def room(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise _refused(Path(error.filename or path), error) from error
+            raise refused(Path(error.filename or path), error) from error
         raise
 
 
-def _refused(path: Path, error: OSError, about: int | None = None) -> SoundstageError:
+def refused(path: Path, error: OSError, about: int | None = None) -> SoundstageError:
+    """Return the error to raise when the disk refuses to write a file of `about` so many bytes."""
     size = "" if about is None else f" (about {about / 1e6:.1f} MB)"
     hint = "; make room and run again: finished shards are kept" if error.errno in _FULL else ""
     return SoundstageError(f"cannot write {path}{size}: {error.strerror or error}{hint}")
@@ -45,7 +46,7 @@ def whole_or_not_at_all(path: Path, about: int | None = None) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _refused(path, error, about) from error
+        raise refused(path, error, about) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -19,6 +19,7 @@ from soundstage.registry import PACKAGE
 
 # Shape the numbers of nearly everything, also where a file reaches them only through librosa.
 _ALWAYS = ("numpy", "scipy")
+_ANNOTATE = {"pydantic"}  # says what parameters may be, and shapes no number
 
 
 def digest(value: Any) -> str:
@@ -64,7 +65,7 @@ def _read(file: Path) -> tuple[str, frozenset[Path], frozenset[str]]:
     project = {f for m in modules if m.startswith("soundstage") and (f := _project_file(m))}
     project -= {PACKAGE / "__init__.py"}  # `from soundstage import audio` does not mean all of it
     tops = {m.partition(".")[0] for m in modules}
-    libraries = tops - {"soundstage"} - set(sys.stdlib_module_names)
+    libraries = tops - {"soundstage"} - set(sys.stdlib_module_names) - _ANNOTATE
     return ast.unparse(tree), frozenset(project), frozenset(libraries)
 
 

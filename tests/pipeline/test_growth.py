@@ -93,22 +93,28 @@ def test_a_fresh_clone_trains_with_its_view_alone(growing, tmp_path):
     assert "accuracy" in fresh.run("soundstage", "show")
 
 
-def test_two_branches_that_each_add_a_track_merge_without_extraction(growing):
-    growing.run("git", "checkout", "-q", "-b", "one")
-    add(growing, "one", 210)
-    growing.run("dvc", "repro", "features@slow")
-    growing.commit("one")
-    growing.run("git", "checkout", "-q", "main")
-    growing.run("dvc", "checkout", "-q")
-    (growing.music / "bass" / "newcomer" / "one.wav").rename(growing.music.parent / "one.wav")
-    growing.run("git", "checkout", "-q", "-b", "two")
-    add(growing, "two", 220)
-    growing.run("dvc", "repro", "features@slow")
-    growing.commit("two")
-    assert growing.computed() == 2
+def test_two_branches_of_two_machines_merge_without_extraction(growing, tmp_path):
+    growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
+    growing.run("dvc", "push", "-q")
+    growing.commit("a remote")
+    other = clone(growing, tmp_path / "other")
+    other.run("dvc", "pull", "-q")
+    other.music = growing.music
+    for project, name, hz in ((growing, "one", 210), (other, "two", 220)):
+        project.run("git", "checkout", "-q", "-b", name)
+        add(project, name, hz)
+        project.run("dvc", "repro", *TARGETS)
+        assert project.computed() == 1
+        project.commit(name)
+        project.run("dvc", "push", "-q")
+        file = growing.music / "bass" / "newcomer" / f"{name}.wav"
+        file.rename(tmp_path / file.name)
 
-    growing.run("git", "merge", "-q", "-X", "ours", "one", "-m", "both")
-    shutil.move(growing.music.parent / "one.wav", growing.music / "bass" / "newcomer" / "one.wav")
-    growing.run("dvc", "repro", "features@slow")
-    assert growing.computed() == 2
+    growing.run("git", "fetch", "-q", str(other.root), "two:two")
+    growing.run("git", "merge", "-q", "-X", "ours", "two", "-m", "both")
+    growing.run("dvc", "fetch", "-q", "--all-branches")
+    for name in ("one.wav", "two.wav"):
+        shutil.move(tmp_path / name, growing.music / "bass" / "newcomer" / name)
+    growing.run("dvc", "repro", *TARGETS)
+    assert growing.computed() == 1
     assert "all as written" in growing.run("soundstage", "verify")

@@ -41,9 +41,10 @@ def test_what_is_flipped_is_found_and_mended_everywhere(counting):
     header = sorted((store / "psd").glob("*.h5"))[1]
     table = sorted((store / "librosa_stats").glob("*.parquet"))[2]
     attributes = sorted((store / "pcm8").glob("*.h5"))[3]
-    index = store / "mel" / "index.json"
     with h5py.File(attributes) as file:
         rms = file["attributes/rms"].id.get_offset() + 3
+    index = store / "pcm8" / "index.json"  # which could tell that the attributes are wrong
+    shelf = sorted((counting.root / ".soundstage" / "shards").glob("*/*"))
     assert clean(counting)
     for path, at in [(shard, row), (header, 60), (table, 700), (attributes, rms), (index, 333)]:
         flip(path, at)
@@ -56,6 +57,7 @@ def test_what_is_flipped_is_found_and_mended_everywhere(counting):
     counting.run("soundstage", "repair")
     assert counting.computed() == 1
     assert counting.store() == before
+    assert sorted((counting.root / ".soundstage" / "shards").glob("*/*")) == shelf
     counting.run("dvc", "checkout")
     assert "all as written" in counting.run("soundstage", "verify")
     assert counting.store() == before
@@ -92,8 +94,10 @@ def test_damage_outside_the_store_is_removed_for_dvc_to_make_again(counting):
 
 def test_why_names_what_makes_a_track_stale(counting):
     track = "bass/bassists1/bass2"
-    assert "would" not in (said := counting.run("soundstage", "why", track))
+    said = counting.run("soundstage", "why", track)
     assert said.count("up to date") == len(said.splitlines())
+    said = counting.run("soundstage", "why", "bass/bassists0/broken", "psd")
+    assert said.count("quarantined (undecodable)") == 2
 
     file = counting.root / "src" / "soundstage" / "features" / "slow.py"
     file.write_text(file.read_text().replace("import time\n", "import time\n\n# wait\n"))
@@ -144,3 +148,22 @@ def test_gc_removes_what_nothing_needs_and_nothing_else(counting):
     counting.run("git", "checkout", "params.yaml", "dvc.lock")
     counting.run("dvc", "repro", "features@slow")
     assert counting.computed() == before
+
+
+def test_a_word_of_the_index_may_be_hit_anywhere(counting):
+    index = counting.root / "data" / "store" / "mel" / "index.json"
+    before = index.read_bytes()
+    for at in (before.index(b"format"), before.index(b"{"), before.rindex(b"checksum")):
+        flip(index, at)
+        said = counting.run("soundstage", "verify", code=1)
+        assert "data/store/mel/index.json: damaged" in said
+        flip(index, at)
+    assert index.read_bytes() == before
+
+
+def test_gc_does_not_guess(counting):
+    counting.replace("slow, source: pcm8, seconds: 0.0", "slow, source: pcm8, seconds: 0.001")
+    for seconds in ("0.001", "0.002"):
+        counting.replace("seconds: 0.001", f"seconds: {seconds}")
+        counting.run("dvc", "repro", "features@slow")
+    assert "say --yes or --dry-run" in counting.run("soundstage", "gc", code=1)

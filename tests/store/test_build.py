@@ -12,6 +12,7 @@ from computing import (
     Compute,
     DeadOnArrival,
     Die,
+    Exit,
     Fail,
     Late,
     Slow,
@@ -154,6 +155,34 @@ def test_a_clip_that_kills_again_is_an_error_that_names_it_and_a_rerun_goes_on(m
     folder, computed = make(40)
     assert computed <= 8
     assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_a_clip_that_crashes_and_then_times_out_alone_has_crashed(make):
+    build = partial(make, 40, jobs=2, compute=Die(make.log, LAST), crashed=quarantine)
+    folder, _ = build(alone=Late(make.log, LAST))
+    assert Feature(folder).rejections()[LAST] == quarantine(LAST)
+
+
+def test_an_error_of_the_second_look_is_the_builds(make):
+    with pytest.raises(SoundstageError, match="that one"):
+        make(40, jobs=2, compute=Die(make.log, LAST), alone=Fail(make.log, LAST))
+
+
+def test_a_clip_that_makes_its_process_exit_has_crashed(make):
+    folder, _ = make(40, jobs=2, compute=Exit(make.log, LAST), crashed=quarantine)
+    assert Feature(folder).rejections()[LAST] == quarantine(LAST)
+
+
+def test_damage_is_not_copied_along(make, tmp_path):
+    """Attributes and reasons have no checksum of their own: only a whole file is a source."""
+    make(30, cache="c")
+    damaged = 0
+    for shard in (tmp_path / "c" / "shards").glob("*/*.h5"):
+        damaged += shard.read_bytes().count(b"has none")
+        shard.write_bytes(shard.read_bytes().replace(b"has none", b"has nine"))
+    assert damaged
+    grown, _ = make(40, folder="grown", cache="c")
+    assert content(grown) == content(make(40, folder="afresh", cache="c2")[0])
 
 
 def test_a_second_look_that_is_killed_from_outside_is_no_verdict(make):

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import soundstage as ss
-from soundstage import store
+from soundstage import fingerprint, store
 from soundstage.store.build import build
 from soundstage.store.description import Description
 from soundstage.store.shards import Rejection, Row
@@ -93,7 +93,9 @@ def test_a_missing_feature_or_store(data):
 
 def test_another_format_is_refused(data):
     file = data / "store" / "mel" / "index.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 99}))
+    index = json.loads(file.read_text()) | {"format": 99}
+    index["checksum"] = fingerprint.digest({k: v for k, v in index.items() if k != "checksum"})
+    file.write_text(json.dumps(index))
     with pytest.raises(ss.SoundstageError, match="format 99, and this soundstage reads 1"):
         ss.open(data / "store")["mel"]
 

@@ -4,14 +4,14 @@ A shard is linked from the shelf; if it is not there, its rows are copied from a
 same fingerprint, and only rows found nowhere are computed.
 """
 
-import contextlib
 import errno
 import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import joblib
@@ -20,7 +20,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from soundstage import stage
 from soundstage.errors import SoundstageError
-from soundstage.files import room, whole_or_not_at_all, write_json
+from soundstage.files import refused, room, whole_or_not_at_all, write_json
 from soundstage.progress import progress
 from soundstage.store import shards
 from soundstage.store.description import Description
@@ -49,7 +49,7 @@ def build(
     cache: Path,
     alone: Compute | None = None,
     crashed: Crashed = _give_up,
-    committed: Callable[[], Iterable[Path]] = tuple,
+    committed: Callable[[Collection[str]], Iterable[Path]] = lambda _: (),
     seconds: Callable[[shards.Shard], float] = lambda _: 0.0,
 ) -> None:
     """Write a store folder: a shard for each part of `keys`, then `index.json`.
@@ -59,15 +59,17 @@ def build(
 
     When a worker dies, the clips that were in hand are computed again, each in a process of its
     own, by `alone` (default: `compute`); `crashed` decides on one that dies again. Where the shelf
-    is empty, as in a fresh clone, it is filled with the shards that `committed` fetches.
+    lacks shards, as in a fresh clone, it takes in those that `committed` fetches; it is given the
+    SHA-256 of those that are here.
     `seconds` says how much audio a shard was made from, for the progress bar.
     """
     with room(folder):
         shelf, parts = Shelf(cache, description), partition(keys, clips_per_shard)
-        if not any(shelf):
-            _adopt(shelf, committed())
-        finished = _finish_all(shelf, parts, compute, alone or compute, crashed, seconds)
-        _link_all(folder, description, parts, finished)
+        with shelf.used():
+            if len(shelf.finished(parts)) < len(parts):
+                _adopt(shelf, committed([said_sha256(path) for path in shelf]))
+            finished = _finish_all(shelf, parts, compute, alone or compute, crashed, seconds)
+            _link_all(folder, description, parts, finished)
 
 
 def _finish_all(
@@ -81,7 +83,8 @@ def _finish_all(
     """Return the path on the shelf of every part's shard, made if need be."""
     name, keys = shelf.description.name, {key for members in parts.values() for key in members}
     finished = shelf.finished(parts)
-    _second_look(shelf, keys, alone, crashed)
+    looked_at: set[str] = set()
+    _second_look(shelf, keys, looked_at, alone, crashed)
     shelf.sweep()
     done = sum(len(parts[prefix]) for prefix in finished)
     with progress(name, len(keys), "clips", initial=done) as bar:
@@ -97,7 +100,7 @@ def _finish_all(
                     finished[prefix] = path
                     bar.update(len(parts[prefix]), seconds=seconds(shards.Shard(path)))
             except BrokenProcessPool as error:
-                if not _second_look(shelf, keys, alone, crashed):
+                if not _second_look(shelf, keys, looked_at, alone, crashed):
                     raise SoundstageError(
                         f"{name}: a worker process died (out of memory, or killed); "
                         "run again: finished shards are kept"
@@ -111,6 +114,8 @@ def _finish(
     """Make one shard, in a worker process perhaps; return its prefix and its path on the shelf."""
     if os.getpid() != parent:
         stage.die_with(parent)
+    if here := shelf.finished({prefix: members}):
+        return prefix, here[prefix]  # another run was faster
     known = shelf.rows(prefix, members)
     fresh = [key for key in members if key not in known]
     if fresh:
@@ -152,35 +157,55 @@ def _first_alone(
     yield from results
 
 
-def _second_look(shelf: Shelf, keys: set[str], compute: Compute, crashed: Crashed) -> int:
+def _second_look(
+    shelf: Shelf, keys: set[str], looked_at: set[str], compute: Compute, crashed: Crashed
+) -> int:
     """Compute alone each clip that a dead worker had in hand; return how many there were.
 
-    The rows lie on the shelf afterwards, as shards of one member each.
+    The rows lie on the shelf afterwards, as shards of one member each. `looked_at` gathers the
+    clips: one that is in a dead worker's hand once more has crashed for good.
     """
     suspects = [key for key in shelf.in_hand(os.getpid()) if key in keys]
     for key in suspects:
-        # A fresh interpreter, so that nothing that the dead one broke is inherited.
-        process = multiprocessing.get_context("spawn").Process(
-            target=_finish_quietly, args=(shelf, key, compute, os.getpid())
-        )
-        process.start()
-        process.join()
-        if process.exitcode in _KILLED:
-            raise SoundstageError(
-                f"{shelf.description.name}: clip {key}: the process that computes it was killed "
-                "(out of memory?); run again: finished shards are kept"
-            )
-        if process.exitcode is not None and process.exitcode < 0:
+        if key in looked_at or not _computed_alone(shelf, key, compute):
             shelf.put(bits(key), [key], {key: crashed(key)})
+        looked_at.add(key)
     return len(suspects)
 
 
 _KILLED = {-9, -15, -2}  # by somebody else: not the clip's fault
 
 
-def _finish_quietly(shelf: Shelf, key: str, compute: Compute, parent: int) -> None:
-    with contextlib.suppress(SoundstageError):  # the build meets it again, and reports it
+def _computed_alone(shelf: Shelf, key: str, compute: Compute) -> bool:
+    """Compute one clip in a process of its own; return False if that dies.
+
+    The process is a fresh interpreter, so that nothing that the dead one broke is inherited.
+    """
+    context = multiprocessing.get_context("spawn")
+    errors, error = context.Pipe(duplex=False)
+    process = context.Process(target=_finish_alone, args=(shelf, key, compute, os.getpid(), error))
+    process.start()
+    error.close()
+    try:
+        raise SoundstageError(errors.recv())
+    except EOFError:
+        process.join()
+    if process.exitcode in _KILLED:
+        raise SoundstageError(
+            f"{shelf.description.name}: clip {key}: the process that computes it was killed "
+            "(out of memory?); run again: finished shards are kept"
+        )
+    return process.exitcode == 0
+
+
+def _finish_alone(shelf: Shelf, key: str, compute: Compute, parent: int, error: Connection) -> None:
+    """Make a shard of one clip; what goes wrong is sent to the build."""
+    try:
         _finish(shelf, bits(key), [key], compute, parent)
+    except SoundstageError as known:
+        error.send(str(known))
+    except BaseException as unexpected:
+        error.send(f"clip {key}, alone: {type(unexpected).__name__}: {unexpected}")
 
 
 def _adopt(shelf: Shelf, committed: Iterable[Path]) -> None:
@@ -199,9 +224,9 @@ def _link_all(
 ) -> None:
     """Put the folder in place as a whole, so that a full disk leaves the one before as it was."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for stray in folder.parent.glob(f".{folder.name}-*"):  # of a build that was killed
+    for stray in folder.parent.glob(f".{folder.name}~*"):  # of a build that was killed
         shutil.rmtree(stray)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}~", dir=folder.parent) as temporary:
         new, old = Path(temporary, "new"), Path(temporary, "old")
         new.mkdir()
         entries = []
@@ -235,6 +260,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise
+            raise refused(target, error, source.stat().st_size) from error
         with whole_or_not_at_all(target, source.stat().st_size) as temporary:
             shutil.copyfile(source, temporary)

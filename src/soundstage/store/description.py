@@ -35,9 +35,8 @@ class Description:
     @cached_property
     def fingerprint(self) -> str:
         """The hash of all that shapes the numbers: equal fingerprints mean equal numbers."""
-        return fingerprint.digest(
-            [self.source_fingerprint, dict(self.parameters), dict(self.code), dict(self.libraries)]
-        )
+        parts = (self.parameters, self.code, self.libraries)
+        return fingerprint.digest([FORMAT, self.source_fingerprint, *map(dict, parts)])
 
     @property
     def suffix(self) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from string import hexdigits
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,13 @@ class Feature:
             raise SoundstageError(
                 f"{folder}/index.json: damaged; run `soundstage repair`"
             ) from None
+        if not intact(self.index):
+            raise SoundstageError(f"{folder}/index.json: damaged; run `soundstage repair`")
         if self.index["format"] != FORMAT:
             raise SoundstageError(
                 f"{folder}: format {self.index['format']}, and this soundstage reads "
                 f"{FORMAT}; rebuild it with `dvc repro`"
             )
-        if not intact(self.index):
-            raise SoundstageError(f"{folder}/index.json: damaged; run `soundstage repair`")
         self._files = {entry["prefix"]: folder / entry["file"] for entry in self.index["shards"]}
         self._open: dict[str, Shard] = {}
 
@@ -93,7 +94,9 @@ class Feature:
     def __getitem__(self, clip: str) -> np.ndarray:
         """Return a clip's array by track name (`blues.00000`) or content hash."""
         key = self._tracks.get(clip, clip)
-        if len(key or "") != KEY_LENGTH:
+        if key is None:
+            raise SoundstageError(f"{clip}: the track has no file that can be read")
+        if len(key) != KEY_LENGTH or not set(key) <= set(hexdigits):
             raise SoundstageError(f"no track {clip!r}; {nearest(clip, self._tracks)}")
         shard = self.shard_of(key)
         if key in shard.rejections:

@@ -6,9 +6,10 @@ are rejected, and the SHA-256 of its bytes, so that whole stores are looked up b
 shard that nobody asked for, of one row perhaps, is a source of rows all the same.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from hashlib import file_digest
 from pathlib import Path
 
@@ -41,9 +42,8 @@ def said_rejected(shard: Path) -> int:
 
 
 def in_use(shelf: Path) -> bool:
-    """Tell whether a running build computes shards for a shelf's folder."""
-    owners = (re.match(r"\.(\d+)\.", path.name) for path in shelf.glob(".*"))
-    return any(owner and _alive(int(owner[1])) for owner in owners)
+    """Tell whether a running build uses a shelf's folder."""
+    return any(_alive(int(path.name.split(".")[1])) for path in shelf.glob(".*.build"))
 
 
 class Shelf:
@@ -69,16 +69,10 @@ class Shelf:
         known: dict[str, Row | Rejection] = {}
         for path in self:
             other = path.name.partition("-")[0].replace("all", "")
-            if not (other.startswith(prefix) or prefix.startswith(other)):
-                continue
-            shard = _readable(path)
-            if shard is None:
-                continue
-            for key in members - known.keys():
-                if key in shard.rejections and shard.rejections[key].reason not in TRANSIENT:
-                    known[key] = shard.rejections[key]
-                elif key in shard and shard.intact(key):
-                    known[key] = shard.row(key)
+            if other.startswith(prefix) or prefix.startswith(other):
+                # Not to be read, or gone meanwhile: `soundstage verify` says so.
+                with contextlib.suppress(SoundstageError, FileNotFoundError):
+                    known |= _known(path, members - known.keys())
         return known
 
     def put(
@@ -106,12 +100,13 @@ class Shelf:
     def adopt(
         self, shard: Path, prefix: str, members: Sequence[str], rejections: Sequence[Rejection]
     ) -> Path:
-        """Move a shard's file here under its name; return its path."""
+        """Move a shard's file here under its name, if it is not here yet; return its path."""
         stem = _stem(prefix, members)
         if any(rejection.reason in TRANSIENT for rejection in rejections):
             stem = f"{prefix or 'all'}-again"  # a source of rows, but no answer
         name = f"{stem}-{len(rejections)}-{sha256(shard)}{self.description.suffix}"
-        return shard.rename(self.folder / name)
+        path = self.folder / name
+        return path if path.exists() else shard.rename(path)
 
     def sweep(self) -> None:
         """Remove what killed runs left half-written."""
@@ -129,11 +124,21 @@ class Shelf:
         keys = set()
         for path in self.folder.glob(".*.note"):
             of, worker = map(int, path.name.split(".")[1:3])
-            if of == parent or not _alive(worker):
+            if of == parent or not _alive(of):
                 if parent == of or of == worker:
                     keys.add(path.read_text("ascii"))
                 path.unlink(missing_ok=True)
         return sorted(keys - {""})
+
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Let `soundstage gc` know, for the time of the block, that a build uses this shelf."""
+        mark = self.folder / f".{os.getpid()}.build"
+        mark.touch()
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
     def note(self, parent: int) -> Path:
         """Return the file in which this process notes what it computes for a build of `parent`."""
@@ -144,11 +149,23 @@ def _stem(prefix: str, members: Sequence[str]) -> str:
     return f"{prefix or 'all'}-{fingerprint.digest(list(members))[:16]}"
 
 
-def _readable(path: Path) -> Shard | None:
-    try:
-        return Shard(path)
-    except SoundstageError:
-        return None  # damaged: `soundstage verify` says so; here its rows are just not known
+def _known(path: Path, wanted: Set[str]) -> dict[str, Row | Rejection]:
+    """Return what a shard knows of some keys.
+
+    Of a damaged file only such rows are known as have a checksum for all that is stored of them.
+    """
+    shard = Shard(path)
+    found: dict[str, Row | Rejection] = {}
+    if not wanted & {*shard.keys, *shard.rejections}:
+        return found
+    whole = sha256(path) == said_sha256(path)
+    for key in wanted:
+        if key in shard.rejections:
+            if whole and shard.rejections[key].reason not in TRANSIENT:
+                found[key] = shard.rejections[key]
+        elif key in shard and (whole or (shard.intact(key) and not shard.attributes)):
+            found[key] = shard.row(key)
+    return found
 
 
 def _alive(pid: int) -> bool:

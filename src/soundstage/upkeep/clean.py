@@ -13,6 +13,7 @@ from soundstage import paths
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
 from soundstage.params import Params
+from soundstage.store.description import intact
 from soundstage.store.read import Feature
 from soundstage.store.shelf import in_use, said_sha256
 
@@ -63,7 +64,11 @@ def _committed(repo: Repo) -> tuple[Names, int]:
                 index = Path(out.cache.oid_to_path(listing[("index.json",)].value))
                 content = json.loads(index.read_text("utf-8"))
             except (ObjectFormatError, FileNotFoundError, KeyError):
-                continue
+                continue  # not in the cache
+            except ValueError:
+                content = {}
+            if not intact(content):
+                raise SoundstageError(f"{index}: damaged; run `soundstage repair` first")
             needed |= _listed(content)
     return needed, revisions
 
@@ -123,11 +128,14 @@ def said(found: list[Unneeded], revisions: int) -> str:
 
 
 def remove(found: list[Unneeded]) -> None:
-    """Remove shards, and shelves that are empty afterwards."""
+    """Remove shards, and shelves that are empty afterwards; spare what a run uses by now."""
     for shelf in found:
-        for path in shelf.shards:
-            path.unlink()
         folder = shelf.shards[0].parent
+        if in_use(folder):
+            print(f"{shelf.fingerprint[:12]}: a run uses it now")
+            continue
+        for path in shelf.shards:
+            path.unlink(missing_ok=True)
         if not any(folder.glob("[!.]*")):
             for stray in folder.iterdir():
                 stray.unlink()

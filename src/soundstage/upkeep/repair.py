@@ -34,10 +34,11 @@ def repair(params: Params, report: Report) -> list[str]:
         folder, shelf = paths.STORE / name, Shelf(paths.kept(), describe(params, name))
         damaged = sorted(bad & set(shelf))
         if folder in folders and not _made_by(folder, shelf):
-            done.append(f"{name}: made by other code or parameters than now: run `dvc repro`")
+            done.append(f"{name}: nothing here tells that present code made it: run `dvc repro`")
         elif folder in folders or damaged:
-            _rebuild(params, name, shelf, damaged)
+            _rebuild(params, name, damaged)
             done.append(f"{name}: mended")
+            bad -= set(damaged)
     for shard in sorted(path for path in bad if path.exists() and paths.kept() in path.parents):
         shard.unlink()
         done.append(f"{shard}: removed; present code and parameters make another")
@@ -64,34 +65,14 @@ def _in_order(params: Params) -> list[str]:
     return names
 
 
-def _expected(folder: Path, fingerprint: str) -> dict[str, str]:
-    """Return prefix -> SHA-256 as an intact index of this fingerprint has it."""
-    try:
-        index = Feature(folder).index
-    except SoundstageError:
-        return {}
-    if index["fingerprint"] != fingerprint:
-        return {}
-    return {entry["prefix"]: entry["sha256"] for entry in index["shards"]}
-
-
-def _rebuild(params: Params, name: str, shelf: Shelf, damaged: list[Path]) -> None:
-    folder = paths.STORE / name
-    before = _expected(folder, shelf.description.fingerprint)
+def _rebuild(params: Params, name: str, damaged: list[Path]) -> None:
     # Under another name a damaged shard is no answer any more, but still a source of rows.
-    aside = [
-        p.rename(p.with_name(f"{p.name.partition('-')[0]}-damaged-0-{p.suffix}")) for p in damaged
-    ]
-    _run(params, name)
-    after = _expected(folder, shelf.description.fingerprint)
-    differing = [p for p, sha in before.items() if after.get(p, sha) != sha]
-    for path in aside:
-        path.unlink()
-    if differing:  # what lies beside the rows was damaged, and copied along
-        for path in shelf:
-            if path.stem.endswith(tuple(after[prefix] for prefix in differing)):
-                path.unlink()
+    aside = [shard.rename(shard.with_name(shard.name.replace("-", "-!", 1))) for shard in damaged]
+    try:
         _run(params, name)
+    finally:
+        for shard in aside:
+            shard.unlink(missing_ok=True)
 
 
 def _run(params: Params, name: str) -> None:
@@ -105,6 +86,8 @@ def _mend_cache(objects: list[Cached]) -> list[str]:
     """Remove damaged objects of DVC's cache, and fill it again from the workspace where it can."""
     lost = set()
     for cached in objects:
+        if not cached.file.exists():
+            continue  # two outputs with one content
         if cached.path.is_file() and cached.path.samefile(cached.file):
             cached.path.unlink()
             lost.add(cached.out)

@@ -68,7 +68,7 @@ class Report:
 
 def features(store: Path) -> Iterator[Path]:
     """Yield the folders of a store."""
-    yield from sorted(f for f in store.glob("*") if f.is_dir())
+    yield from sorted(f for f in store.glob("[!.]*") if f.is_dir())
 
 
 def _claims(store: Path, cache: Path, repo: Repo) -> tuple[list[Claim], list[Path]]:

@@ -77,6 +77,8 @@ def _track(track: str) -> tuple[str, str]:
 def _of_file(file: Path, key: str | None) -> list[str]:
     if not file.exists():
         return ["the file is gone"]
+    if key is None:
+        return ["the file could not be read when it was listed"]
     return [] if content_hash(file) == key else ["the file's bytes have changed"]
 
 
@@ -89,10 +91,13 @@ def _of_feature(
     feature = Feature(folder)
     description = describe(params, name)
     found = differences(feature.index, description)
-    if reasons.get(description.source):
+    if any("quarantined" not in reason for reason in reasons.get(description.source, [])):
         found.append(f"its source {description.source} is stale")
     elif not found and feature.index["fingerprint"] != description.fingerprint:
         found.append(f"it was made from another {description.source}")
-    if key is not None and not found and key not in feature:
-        found.append("this file is new to it")
-    return found
+    if key is None or found:
+        return found
+    if key not in feature:
+        return ["this file is new to it"]
+    rejection = feature.shard_of(key).rejections.get(key)
+    return [f"quarantined ({rejection.reason}): {rejection.message}"] if rejection else []
