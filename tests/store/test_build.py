@@ -175,14 +175,14 @@ def test_a_clip_that_makes_its_process_exit_has_crashed(make):
 
 def test_damage_is_not_copied_along(make, tmp_path):
     """Attributes and reasons have no checksum of their own: only a whole file is a source."""
-    make(30, cache="c")
+    make(40, cache="c")
     damaged = 0
     for shard in (tmp_path / "c" / "shards").glob("*/*.h5"):
         damaged += shard.read_bytes().count(b"has none")
         shard.write_bytes(shard.read_bytes().replace(b"has none", b"has nine"))
     assert damaged
-    grown, _ = make(40, folder="grown", cache="c")
-    assert content(grown) == content(make(40, folder="afresh", cache="c2")[0])
+    grown, _ = make(60, folder="grown", cache="c")
+    assert content(grown) == content(make(60, folder="afresh", cache="c2")[0])
 
 
 def test_a_second_look_that_is_killed_from_outside_is_no_verdict(make):
