@@ -21,9 +21,10 @@ AREAS = ("decode", "spectra", "stats", "reading", "processes", "scale")
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 
-Written by `make bench` on {machine}. Ours and the reference run in turn, many times, in one
-process where that is possible; the ratio is the median over the pairs. Times wander by a factor of
-two on a shared machine, ratios do not. Inputs are synthesised from a seed, clips have 30 s.
+Written by `{command}` on {machine}.
+Ours and the reference run in turn, many times, in one process where that is possible; the ratio is
+the median over the pairs. Times wander by a factor of two on a shared machine, ratios hardly.
+Inputs are synthesised from a seed, clips have 30 s.
 
 | what | against | ours | reference | ratio | target | met | agreement |
 |---|---|---|---|---|---|---|---|
@@ -44,13 +45,13 @@ def row(line: Line) -> str:
     )
 
 
-def page(lines: list[Line]) -> str:
+def page(lines: list[Line], command: str) -> str:
     """Return the page: the table, and what bounds each line."""
     python = f"Python {platform.python_version()}"
     machine = f"{joblib.cpu_count()} cores of {platform.machine()}, {python}"
     bounds = [f"* **{line.what}**: {line.bound}." for line in lines if line.bound]
     missed = [line for line in lines if not line.met]
-    text = HEAD.format(machine=machine) + "\n".join(row(line) for line in lines)
+    text = HEAD.format(command=command, machine=machine) + "\n".join(row(line) for line in lines)
     text += "\n\nA ratio with ≥ is reference / ours, one with ≤ is ours / reference.\n"
     if missed:
         text += "\n## Missed\n\n"
@@ -74,7 +75,8 @@ def main() -> None:
     out = arguments.out or (None if arguments.areas else PAGE)
     if out:
         with whole_or_not_at_all(out) as temporary:
-            temporary.write_text(page(lines), "utf-8")
+            command = " ".join(["python benchmarks/bench.py", *arguments.areas])
+            temporary.write_text(page(lines, command), "utf-8")
 
 
 if __name__ == "__main__":
