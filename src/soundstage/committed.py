@@ -61,6 +61,7 @@ def _fetched(
     folder: Path, revision: str | None, fingerprint: str, here: set[str], into: Path
 ) -> Iterator[tuple[Path, str]]:
     from dvc.api import DVCFileSystem
+    from dvc_data.index import DataIndexDirError
 
     try:
         fs = DVCFileSystem(".", rev=revision)
@@ -78,6 +79,8 @@ def _fetched(
                 bar.update(1)
                 if sha256(path) == shard["sha256"]:
                     yield path, shard["sha256"]
+    except (DataIndexDirError, FileNotFoundError):
+        return  # DVC has it nowhere, as in a clone without a remote
     except Exception as error:  # whatever a remote raises: what it cannot give is computed
         said = " ".join(str(error).split())
         print(f"{folder}: committed shards cannot be had and are computed again ({said})")
