@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import soundfile
 
 from soundstage import audio
+from soundstage.errors import SoundstageError
 
 
 @pytest.fixture(params=[True, False], ids=["in process", "binary"])
@@ -20,7 +22,7 @@ def stereo(rng):
 
 def test_downmix_is_the_plain_mean(tmp_path, stereo, limits):
     soundfile.write(tmp_path / "a.wav", stereo, 44100, subtype="FLOAT")
-    y, channels = audio.decode(tmp_path / "a.wav", 44100, limits)
+    y, channels, _ = audio.decode(tmp_path / "a.wav", 44100, limits)
     assert channels == 2
     assert y.dtype == np.float32
     np.testing.assert_array_equal(y, stereo.mean(1))
@@ -30,14 +32,14 @@ def test_downmix_is_the_plain_mean(tmp_path, stereo, limits):
 def test_lossless_files_agree_with_libsndfile(tmp_path, stereo, limits, subtype):
     soundfile.write(tmp_path / "a.wav", stereo, 22050, subtype=subtype)
     expected = soundfile.read(tmp_path / "a.wav", dtype="float32")[0].mean(1)
-    y, _ = audio.decode(tmp_path / "a.wav", 22050, limits)
+    y = audio.decode(tmp_path / "a.wav", 22050, limits).y
     np.testing.assert_allclose(y, expected, atol=1e-7)
 
 
 def test_resampling_keeps_a_tone_and_the_duration(tmp_path, limits):
     t = np.arange(44100) / 44100
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 1000 * t), 44100)
-    y, _ = audio.decode(tmp_path / "a.wav", 16000, limits)
+    y = audio.decode(tmp_path / "a.wav", 16000, limits).y
     assert abs(len(y) - 16000) <= 1
     peak = np.abs(np.fft.rfft(y[:16000])).argmax()
     assert peak == 1000
@@ -80,6 +82,76 @@ def test_limits(tmp_path, limits):
     assert verdict.value.reason == "timeout"
 
 
+def reason(file, limits):
+    with pytest.raises(audio.RejectedAudioError) as verdict:
+        audio.decode(file, 16000, limits)
+    return verdict.value.reason
+
+
+def test_every_limit_has_its_reason(tmp_path, stereo, limits):
+    file = tmp_path / "a.wav"
+    soundfile.write(file, stereo, 22050)
+    for limit, expected in {
+        "min_seconds": (0.3, "too_short"),
+        "max_seconds": (0.1, "too_long"),
+        "max_bytes": (8 * 3199, "too_large"),
+        "max_channels": (1, "channels"),
+        "min_rate": (32000, "rate"),
+        "max_rate": (16000, "rate"),
+    }.items():
+        value, why = expected
+        assert reason(file, replace(limits, **{limit: value})) == why
+    just = {"min_seconds": 0.2, "max_seconds": 0.2, "max_bytes": 8 * 3200, "max_channels": 2}
+    just |= {"min_rate": 22050, "max_rate": 22050}
+    assert audio.decode(file, 16000, replace(limits, **just)).channels == 2
+
+
+def test_silence_is_a_warning_or_a_reason(tmp_path, limits, rng):
+    file = tmp_path / "a.wav"
+    soundfile.write(file, np.zeros(8000), 16000)
+    assert audio.decode(file, 16000, limits).warnings == {"silent"}
+    assert reason(file, replace(limits, silence="quarantine")) == "silent"
+    soundfile.write(file, rng.integers(-1, 2, 8000).astype(np.int16), 16000)  # one step is a sound
+    assert audio.decode(file, 16000, replace(limits, silence="quarantine")).warnings == set()
+
+
+def test_channels_that_cancel_out_are_a_warning(tmp_path, stereo, limits):
+    for right, expected in ((-1, {"antiphase"}), (-0.95, set()), (0, set())):
+        soundfile.write(tmp_path / "a.wav", stereo[:, :1] * [1, right], 44100, subtype="FLOAT")
+        assert audio.decode(tmp_path / "a.wav", 44100, limits).warnings == expected
+
+
+def test_what_is_cut_off_or_damaged_is_a_warning(tmp_path, limits, rng):
+    whole = tmp_path / "a.flac"
+    soundfile.write(whole, rng.uniform(-0.9, 0.9, 32000), 16000)
+    content = whole.read_bytes()
+    assert audio.decode(whole, 16000, limits).warnings == set()
+    whole.write_bytes(content + b"\1" * 1000)  # behind the audio, not in it
+    assert audio.decode(whole, 16000, limits).warnings == set()
+    whole.write_bytes(content[:20000] + bytes(9000) + content[29000:])
+    assert audio.decode(whole, 16000, limits).warnings == {"truncated", "damaged"}
+
+
+def test_a_chain_of_empty_chunks_is_not_followed_for_long(tmp_path, limits):
+    chunks = b"JUNK\0\0\0\0" * 200_000
+    (tmp_path / "a.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVE" + chunks)
+    began = time.monotonic()
+    assert reason(tmp_path / "a.wav", limits) in {"undecodable", "unclaimed"}
+    assert time.monotonic() - began < 5
+
+
+def test_messages_are_the_same_in_every_run(tmp_path, limits, rng):
+    """They go into shards, whose bytes must not depend on where ffmpeg has its memory."""
+    (tmp_path / "a.mp3").write_bytes(rng.bytes(200_000))
+    messages = set()
+    for _ in range(3):
+        with pytest.raises(audio.RejectedAudioError) as verdict:
+            audio.decode(tmp_path / "a.mp3", 16000, limits)
+        messages.add(verdict.value.message)
+    assert len(messages) == 1
+    assert "0x" not in messages.pop()
+
+
 def test_no_samples_and_no_numbers_are_rejected(tmp_path, limits):
     soundfile.write(tmp_path / "none.wav", np.zeros(0), 22050)
     with pytest.raises(audio.RejectedAudioError) as verdict:
@@ -108,7 +180,7 @@ def test_int16_is_pcm8_with_finer_steps():
 def test_a_16_bit_file_comes_back_from_int16(tmp_path, rng, limits):
     pcm = rng.integers(-32768, 32768, 5000).astype(np.int16)
     soundfile.write(tmp_path / "a.wav", pcm, 16000, subtype="PCM_16")
-    y, _ = audio.decode(tmp_path / "a.wav", 16000, limits)
+    y = audio.decode(tmp_path / "a.wav", 16000, limits).y
     np.testing.assert_array_equal(audio.quantise(y, "int16"), pcm)
 
 
@@ -159,3 +231,14 @@ def test_features_read_pcm8_as_its_steps(rng):
     stored = audio.quantise(rng.uniform(-1, 1, 100), "int8")
     assert audio.samples(stored) is stored
     assert audio.UNITS.keys() == {"int8", "int16", "float16", "float32"}
+
+
+def test_who_killed_ffmpeg_matters(tmp_path, limits):
+    """A file that crashes it is rejected; somebody who ends it is no verdict on the file."""
+    (tmp_path / "a.mp3").write_bytes(b"music")
+    for kind, error in {"SEGV": audio.RejectedAudioError, "TERM": SoundstageError}.items():
+        fake = tmp_path / f"ffmpeg-{kind}"
+        fake.write_text(f"#!/bin/sh\nkill -{kind} $$\n")
+        fake.chmod(0o755)
+        with pytest.raises(error):
+            audio.decode(tmp_path / "a.mp3", 16000, replace(limits, ffmpeg=str(fake)))

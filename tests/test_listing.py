@@ -136,6 +136,43 @@ def test_a_file_that_vanishes_while_it_is_listed_is_no_crash(look, folder, monke
     assert look()["reason"].to_list() == ["not_a_file", None]
 
 
+def test_a_folder_under_a_name_of_audio_is_listed_and_looked_into(look, folder):
+    (folder / "x.mp3").mkdir()
+    (folder / "x.mp3" / "in.wav").write_bytes(b"in")
+    (folder / "b" / "empty.flac").mkdir()
+    found = dict(look().select("path", "reason").iter_rows())
+    assert found["x.mp3/"] == found["b/empty.flac/"] == "folder"
+    assert found["x.mp3/in.wav"] is None
+    assert len(listing.audio_files(look())[0]) == 5
+
+
+def test_a_file_that_claims_more_than_disks_hold_is_not_read(look, folder):
+    with (folder / "endless.wav").open("wb") as file:
+        try:
+            file.truncate(2**40)  # a hole
+        except OSError:
+            pytest.skip("no such large files here")
+    assert dict(look().select("path", "reason").iter_rows())["endless.wav"] == "too_large"
+
+
+def test_a_path_too_long_for_the_system_is_unreadable(look, folder):
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(25):  # beyond the 4096 bytes of a path
+        os.mkdir("d" * 200, dir_fd=at)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(os.open("a.wav", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+    os.close(at)
+    reasons = look()["reason"].to_list()
+    assert reasons[:2] == [None, None]
+    assert reasons[2:] == ["unreadable"]
+
+
+def test_names_are_shown_without_moving_the_terminal():
+    assert listing.shown("two\nlines\x1b[31m/é 名.wav") == "two\\nlines\\x1b[31m/é 名.wav"
+
+
 def test_names_that_are_not_utf8_are_listed_escaped_and_not_read(look, folder):
     with open(os.fsencode(folder) + b"/caf\xe9.wav", "wb") as file:  # noqa: PTH123
         file.write(b"latin")

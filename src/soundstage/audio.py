@@ -6,54 +6,57 @@ binary is asked.
 
 Untrusted files are decoded under limits: only containers that hold audio themselves are opened (a
 playlist named `.mp3` would make ffmpeg open whatever it lists), for a bounded time, to a bounded
-length. What cannot be decoded is `RejectedAudioError` with a reason code.
+size. What cannot be decoded is `RejectedAudioError` with a reason code.
 """
 
 import shutil
-import signal
 import struct
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from soundstage import libav
+from soundstage import binary, libav
+from soundstage.binary import Limits, RejectedAudioError
 from soundstage.errors import SoundstageError
 
-# Containers and raw streams that hold their audio; no playlist, no network, no image.
-FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpeg,ogg,rm,tta,"
-    "w64,wav,wv"
-)
-_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}  # not the file's fault
-_AU_HEADER = struct.Struct(">4s5I")  # magic, data offset, data size, encoding, rate, channels
+# Why a file gives no waveform.
+REASONS = {
+    "not_a_file": "is a folder, a FIFO, a device, or gone",
+    "undecodable": "holds nothing that ffmpeg takes for audio",
+    "unclaimed": "its header leaves out much of the file",
+    "timeout": "takes longer to decode than decode.timeout_seconds",
+    "too_long": "is longer than decode.max_seconds",
+    "too_short": "is shorter than decode.min_seconds",
+    "too_large": "decodes to more bytes than decode.max_bytes",
+    "rate": "its sample rate is outside decode.min_rate and decode.max_rate",
+    "channels": "has more channels than decode.max_channels",
+    "empty": "holds no samples",
+    "silent": "is digital silence, and decode.silence is `quarantine`",
+    "not_finite": "holds samples that are no numbers",
+}
+# What is worth knowing of a file that is accepted.
+WARNINGS = {
+    "truncated": "holds less audio than its header claims",
+    "damaged": "parts of it could not be decoded and are left out",
+    "silent": "is digital silence",
+    "antiphase": "its channels cancel out: their mean is silence",
+}
+
+_SILENCE = 2**-16  # of full scale: below half a step of 16 bits
+_CANCELLED = 0.01  # the mean's peak by the channels' peak: 40 dB below
 
 
-class RejectedAudioError(Exception):
-    """A file that gives no waveform: a reason code and a sentence."""
+class Clip(NamedTuple):
+    """A decoded file: its waveform, how many channels it has, and of `WARNINGS` those that hold."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason, self.message = reason, message
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on one decode; `ffmpeg` is the binary's path.
-
-    `timeout_seconds` holds for each way. Without `in_process` no file is decoded by libav in this
-    process, which a hostile file might crash.
-    """
-
-    ffmpeg: str
-    timeout_seconds: float
-    max_seconds: float
-    in_process: bool = True
+    y: np.ndarray
+    channels: int
+    warnings: frozenset[str]
 
 
 @cache
@@ -76,7 +79,7 @@ def ffmpeg_version(binary: str) -> str:
     return first.stdout.split()[2]
 
 
-def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, int]:
+def decode(path: Path, sr: int, limits: Limits) -> Clip:
     """Decode an audio file to one channel.
 
     Every channel is decoded to float32 and resampled by ffmpeg; the mean over the channels is
@@ -84,70 +87,85 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, int]:
 
     Returns
     -------
-    y: (n,) float32, full scale is [-1, 1] (files may exceed it); and the number of channels.
+    y: (n,) float32, full scale is [-1, 1] (files may exceed it); the number of channels; and what
+    is worth a warning. None of these depends on the way that was taken.
 
     Raises
     ------
     RejectedAudioError
-        `undecodable`, `timeout`, `too_long`, `empty` or `not_finite`.
+        With one of `REASONS`.
     """
+    if not path.is_file():
+        raise RejectedAudioError("not_a_file", REASONS["not_a_file"])
+    known = _claims_more(path)
     if limits.in_process:
         with suppress(libav.DoubtfulError, RejectedAudioError):  # then the binary's verdict counts
             samples = libav.decode(
                 path,
                 sr,
                 max_seconds=limits.max_seconds,
+                max_bytes=limits.max_bytes,
+                rates=(limits.min_rate, limits.max_rate),
                 timeout_seconds=limits.timeout_seconds,
             )
-            return _mono(samples, sr, limits), samples.shape[1]
-    samples = _by_binary(path, sr, limits)
-    return _mono(samples, sr, limits), samples.shape[1]
+            return _clip(samples, sr, limits, known)
+    samples, found = binary.decode(path, sr, limits)
+    return _clip(samples, sr, limits, known | found)
 
 
-def _by_binary(path: Path, sr: int, limits: Limits) -> np.ndarray:
-    """Return the samples that the ffmpeg binary gives: (n, channels) float32, big-endian."""
-    source = ffmpeg.input(
-        f"file:{path}",
-        format_whitelist=FORMATS,
-        protocol_whitelist="file",
-        t=limits.max_seconds + 1,
-    )
-    # AU: its header states the channels, and it streams floats of any length.
-    stream = ffmpeg.output(
-        source["a:0"], "pipe:", format="au", acodec="pcm_f32be", ar=sr, map_metadata=-1
-    ).global_args("-nostdin", "-loglevel", "error", "-hide_banner")
-    command = ffmpeg.compile(stream, cmd=limits.ffmpeg)
-    try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=limits.timeout_seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise RejectedAudioError(
-            "timeout", f"took more than {limits.timeout_seconds:g} s"
-        ) from None
-    if done.returncode in _KILLED:
-        raise SoundstageError(f"{path}: ffmpeg was killed while decoding it; run again")
-    if done.returncode or len(done.stdout) < _AU_HEADER.size:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["ffmpeg gave nothing"]
-        raise RejectedAudioError("undecodable", said[-1].replace(str(path), path.name))
+def _claims_more(path: Path) -> frozenset[str]:
+    """Return `truncated` of a WAV or AIFF file whose chunks reach beyond its end.
 
-    _, offset, _, _, _, channels = _AU_HEADER.unpack_from(done.stdout)
-    n = (len(done.stdout) - offset) // (4 * channels)
-    return np.frombuffer(done.stdout, ">f4", n * channels, offset).reshape(n, channels)
+    RejectedAudioError `unclaimed` where they end long before it: a size that is too small would
+    cut the audio short, and nothing else tells. (Of other containers ffmpeg reads all, or says
+    what they claim.)
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        magic, form = struct.unpack("4s4x4s", file.read(12).ljust(12))
+        if (magic, form) not in {(b"RIFF", b"WAVE"), (b"FORM", b"AIFF"), (b"FORM", b"AIFC")}:
+            return frozenset()
+        header = struct.Struct("<4sI" if magic == b"RIFF" else ">4sI")
+        end = 12
+        for _ in range(1000):  # chunks; a file made of empty ones would keep us long
+            file.seek(end)
+            found = file.read(header.size)
+            name, n = header.unpack(found.ljust(header.size))
+            if len(found) < header.size or not (name.isascii() and name.decode().isprintable()):
+                break
+            if name in {b"data", b"SSND"} and not 0 < n < 0x7FFF0000:
+                return frozenset()  # a stream, whose writer could not know
+            end += header.size + n + n % 2
+    if size > 1.1 * end:
+        raise RejectedAudioError("unclaimed", f"its header speaks of {end} of its {size} bytes")
+    return frozenset({"truncated"}) if end > size + 1 else frozenset()
 
 
-def _mono(samples: np.ndarray, sr: int, limits: Limits) -> np.ndarray:
-    """Return the mean of the channels; refuse what is empty, too long or holds no numbers."""
+def _clip(samples: np.ndarray, sr: int, limits: Limits, warnings: frozenset[str]) -> Clip:
+    """Take the mean of the channels; refuse what is no clip, and warn of silence."""
     n, channels = samples.shape
+    if channels > limits.max_channels:
+        raise RejectedAudioError("channels", f"has {channels} channels")
     if n == 0:
         raise RejectedAudioError("empty", "holds no samples")
     if n > limits.max_seconds * sr:
         raise RejectedAudioError("too_long", f"is longer than {limits.max_seconds:g} s")
+    if n < limits.min_seconds * sr:
+        raise RejectedAudioError("too_short", f"is shorter than {limits.min_seconds:g} s")
     with np.errstate(over="ignore", invalid="ignore"):
         y = samples[:, 0].astype(np.float32) if channels == 1 else samples.mean(1, np.float32)
     if not np.isfinite(y).all():
         raise RejectedAudioError("not_finite", "holds samples that are no numbers")
-    return y
+    found = set(warnings)
+    loudest = max(float(samples.max()), -float(samples.min()))
+    if loudest < _SILENCE:
+        if limits.silence == "quarantine":
+            raise RejectedAudioError("silent", "is digital silence")
+        found.add("silent")
+    elif channels > 1 and float(np.abs(y).max()) < _CANCELLED * loudest:
+        found.add("antiphase")
+    return Clip(y, channels, frozenset(found))
 
 
 # The unit of a stored waveform, by dtype.

@@ -23,6 +23,8 @@ CODECS = "mp3float,pcm_u8,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,flac,vorbis"
 RATES = 4000, 192_000  # Hz; a header that states more would make a resampler of any size
 # Samples resampled at a time: a call a frame costs more, and a whole file leaves the cache.
 _CHUNK = 32768
+# Seconds by which a header may claim more than there is: encoders' delays.
+_CLAIM_OFF = 0.05
 # Samples by which timestamps may be off: the longest Vorbis block (its blocks have two lengths).
 _JITTER = 8192
 
@@ -36,10 +38,19 @@ class DoubtfulError(Exception):
     """A file that is not one of the common cases, or not without fault; says why."""
 
 
-def decode(path: Path, sr: int, *, max_seconds: float, timeout_seconds: float) -> np.ndarray:
+def decode(
+    path: Path,
+    sr: int,
+    *,
+    max_seconds: float,
+    timeout_seconds: float,
+    max_bytes: int = 2_000_000_000,
+    rates: tuple[int, int] = RATES,
+) -> np.ndarray:
     """Decode a common audio file to `sr` Hz.
 
-    `timeout_seconds` bounds opening, each read, and the whole (looked at between packets).
+    `timeout_seconds` bounds opening, each read, and the whole (looked at between packets);
+    `max_bytes` the samples; `rates` in Hz, those of the file, is bounded by `RATES` too.
 
     Returns
     -------
@@ -50,23 +61,27 @@ def decode(path: Path, sr: int, *, max_seconds: float, timeout_seconds: float) -
     DoubtfulError
         Another container, codec or rate; not exactly one track of one or two channels; anything
         beside it but pictures; a format, rate or number of channels that changes; a jump in the
-        timestamps; an error or a warning while decoding; longer than `max_seconds`; too slow; no
-        samples.
+        timestamps; an error or a warning while decoding; longer than `max_seconds` or larger than
+        `max_bytes`; shorter than its header claims; too slow; no samples.
     """
     deadline = time.monotonic() + timeout_seconds
     try:
         if not path.is_file():
             raise DoubtfulError("is not a regular file")
         with av.logging.Capture() as said, _open(path, timeout_seconds) as container:
-            track = _track(container)
+            track = _track(container, rates)
+            claimed = _claimed_seconds(container, said)
             said.clear()  # about tags, pictures and guessed durations
             frames = _steady(_frames(container, track, said, deadline), track, max_seconds)
-            parts = [part.to_ndarray() for part in _resampled(_chunks(frames), sr)]
+            parts = _held(_resampled(_chunks(frames), sr), max_bytes)
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise DoubtfulError(str(error)) from error
     if not parts:
         raise DoubtfulError("holds no samples")
-    return np.concatenate(parts, axis=1).T
+    samples = np.concatenate(parts, axis=1).T
+    if claimed > len(samples) / sr + _CLAIM_OFF:
+        raise DoubtfulError("is shorter than its header claims")
+    return samples
 
 
 def _open(path: Path, timeout_seconds: float) -> InputContainer:
@@ -82,7 +97,13 @@ def _open(path: Path, timeout_seconds: float) -> InputContainer:
     )
 
 
-def _track(container: InputContainer) -> av.AudioStream:
+def _claimed_seconds(container: InputContainer, said: list) -> float:
+    """Return the duration that the container states; 0 where it states none or libav guesses."""
+    guessed = any("bitrate" in text for _, _, text in said)
+    return 0.0 if guessed or container.duration is None else container.duration / av.time_base
+
+
+def _track(container: InputContainer, rates: tuple[int, int]) -> av.AudioStream:
     """Return the only track of a file that holds nothing else but pictures."""
     tracks = [s for s in container.streams if not s.disposition & Disposition.attached_pic]
     if len(tracks) != 1 or not isinstance(tracks[0], av.AudioStream):
@@ -94,7 +115,8 @@ def _track(container: InputContainer) -> av.AudioStream:
         raise DoubtfulError("is damaged or slow to read at its beginning")
     if context.layout.nb_channels > 2:
         raise DoubtfulError("has more than two channels")
-    if not RATES[0] <= context.sample_rate <= RATES[1]:
+    lowest, highest = max(rates[0], RATES[0]), min(rates[1], RATES[1])
+    if not lowest <= context.sample_rate <= highest:
         raise DoubtfulError("has an uncommon sample rate")
     context.thread_count = 1
     return tracks[0]
@@ -147,3 +169,13 @@ def _resampled(frames: Iterable[av.AudioFrame], sr: int) -> Iterator[av.AudioFra
     resampler = av.AudioResampler("fltp", rate=sr)
     for frame in chain(frames, [None]):
         yield from (part for part in resampler.resample(frame) if part is not None)
+
+
+def _held(parts: Iterable[av.AudioFrame], max_bytes: int) -> list[np.ndarray]:
+    held, n = [], 0
+    for part in parts:
+        held.append(part.to_ndarray())
+        n += held[-1].nbytes
+        if n > max_bytes:
+            raise DoubtfulError(f"decodes to more than {max_bytes} bytes")
+    return held

@@ -27,6 +27,8 @@ REASONS = {
     "not_a_file": "a FIFO, a device, or a link that leads nowhere",
     "outside": "a link that leaves the data set's folder",
     "linked_folder": "a link to a folder, whose files are listed where they lie",
+    "folder": "a folder under a name of audio; the files in it are listed",
+    "too_large": "larger than 64 GiB, so no clip",
     "unreadable": "the system refuses to open or to read it",
     "not_utf8": "its name is not UTF-8, and written here with escapes; rename it",
 }
@@ -39,6 +41,8 @@ ENDINGS = frozenset({
     ".mpg", ".oga", ".ogg", ".opus", ".ra", ".rm", ".snd", ".spx", ".tta", ".w64", ".wav",
     ".wave", ".webm", ".wma", ".wv",
 })  # fmt: skip
+
+_LARGEST = 2**36  # bytes; reading what claims to be larger, holes perhaps, would take hours
 
 
 def content_hash(path: Path) -> str:
@@ -62,9 +66,12 @@ def _walk(root: Path) -> list[tuple[str, str | None]]:
         below = Path(folder).relative_to(root)
         for name in folders:
             link = Path(folder, name)
-            if link.is_symlink() and not name.startswith("."):
+            # Not Path.is_symlink, which raises on a path that is too long.
+            if os.path.islink(link) and not name.startswith("."):  # noqa: PTH114
                 reason = "linked_folder" if _is_inside(link, inside) else "outside"
                 found.append((f"{(below / name).as_posix()}/", reason))
+            elif Path(name).suffix.lower() in ENDINGS and not name.startswith("."):
+                found.append((f"{(below / name).as_posix()}/", "folder"))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [((below / name).as_posix(), None) for name in files if not name.startswith(".")]
     return sorted(found)
@@ -78,6 +85,11 @@ def _is_inside(path: Path, folder: Path) -> bool:
 def _printable(path: str) -> str:
     """Return a path with the bytes that are no UTF-8 escaped, as in `caf\\xe9.mp3`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def shown(path: str) -> str:
+    """Return a path as it may be printed: control characters, that move a terminal, escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
 
 
 def list_files(root: Path, memory: Path) -> pl.DataFrame:
@@ -111,6 +123,8 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
         status = file.stat()
         if _printable(path) != path:
             return status.st_size, None, "not_utf8"
+        if status.st_size > _LARGEST:
+            return status.st_size, None, "too_large"
         mark = (path, status.st_size, status.st_mtime_ns, status.st_ino)
         try:
             key = known.get(mark) or content_hash(file)

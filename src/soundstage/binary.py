@@ -1,0 +1,169 @@
+"""The ffmpeg binary, and the limits under which it decodes what nobody has vouched for.
+
+Only containers that hold audio themselves are opened: a playlist named `.mp3` would make ffmpeg
+open whatever it lists. Samples are read from a pipe up to what the limits allow and no further, so
+no header says how much memory they take.
+"""
+
+import re
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import ffmpeg
+import numpy as np
+
+from soundstage.errors import SoundstageError
+
+# Containers and raw streams that hold their audio; no playlist, no network, no image.
+FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpeg,ogg,rm,tta,"
+    "w64,wav,wv"
+)
+_AU_HEADER = struct.Struct(">4s5I")  # magic, data offset, data size, encoding, rate, channels
+_LARGEST_BLOCK = 2**27  # bytes that ffmpeg may ask for at once, whatever a header says
+_CHUNK = 2**20
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}  # not the file's fault
+_LOG = 2**24  # bytes of what ffmpeg says that are read: it says all that matters at first
+# What ffmpeg says: about the file that it opened, then of errors in decoding it.
+_OPENED = "\n[info] Stream mapping:\n"
+_RATE = re.compile(r"^\[info\]   Stream #0:.*?: Audio: .*?, (\d+) Hz, ", re.MULTILINE)
+_CLAIM = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d\d), ", re.MULTILINE)
+_GUESS = re.compile(r"using bitrate for duration|Estimating duration from bitrate")
+_LOSS = re.compile(r"Error submitting packet to decoder|Decoding error|Error while decoding")
+_ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal)\] (.+)", re.MULTILINE)
+_CLAIM_OFF = 0.1  # seconds by which claims are off: encoders' delays, rounding
+
+
+class RejectedAudioError(Exception):
+    """A file that gives no waveform: a reason code and a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one decode; `ffmpeg` is the binary's path.
+
+    `timeout_seconds` holds for each way, `max_bytes` for the decoded samples of all channels as
+    float32. `silence` says what becomes of digital silence: `accept` (with a warning) or
+    `quarantine`. Without `in_process` no file is decoded by libav in this process, which a hostile
+    file might crash.
+    """
+
+    ffmpeg: str
+    timeout_seconds: float
+    max_seconds: float
+    min_seconds: float = 0.0
+    max_bytes: int = 2_000_000_000
+    min_rate: int = 4000
+    max_rate: int = 384_000
+    max_channels: int = 64
+    silence: str = "accept"
+    in_process: bool = True
+
+
+def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, frozenset[str]]:
+    """Decode the first audio track of a file, see `soundstage.audio.decode`.
+
+    Returns
+    -------
+    (n, channels) big-endian float32, none of it where there are too many channels and somewhat
+    more than `max_seconds` where there is more; and which hold of `truncated` and `damaged`.
+
+    Raises
+    ------
+    RejectedAudioError
+        `undecodable`, `timeout`, `too_large` or `rate`.
+    SoundstageError
+        Somebody killed ffmpeg.
+    """
+    source = ffmpeg.input(f"file:{path}", format_whitelist=FORMATS, protocol_whitelist="file")
+    # AU: its header states the channels, and it streams floats of any length.
+    stream = ffmpeg.output(
+        source["a:0"], "pipe:", format="au", acodec="pcm_f32be", ar=sr, map_metadata=-1
+    ).global_args("-nostdin", "-nostats", "-hide_banner", "-loglevel", "level+info")
+    command = ffmpeg.compile(stream.global_args("-max_alloc", str(_LARGEST_BLOCK)), limits.ffmpeg)
+    slow = threading.Event()
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+
+        def stop() -> None:
+            slow.set()
+            process.kill()
+
+        watch = threading.Timer(limits.timeout_seconds, stop)
+        watch.start()
+        try:
+            assert process.stdout
+            channels, content, more = _bounded(process.stdout, sr, limits)
+            if more:
+                process.kill()
+            process.wait()
+        finally:
+            watch.cancel()
+            process.kill()
+        log.seek(0)
+        said = log.read(_LOG).decode(errors="replace").replace(str(path), path.name)
+
+    opened, _, decoding = said.partition(_OPENED)
+    rate = _RATE.search(opened)
+    if rate and not limits.min_rate <= int(rate[1]) <= limits.max_rate:
+        raise RejectedAudioError("rate", f"has a sample rate of {rate[1]} Hz")
+    if channels > limits.max_channels:
+        return np.empty((0, channels), np.float32), frozenset()
+    if slow.is_set():
+        raise RejectedAudioError("timeout", f"took more than {limits.timeout_seconds:g} s")
+    if more and len(content) > limits.max_bytes:
+        raise RejectedAudioError("too_large", f"decodes to more than {limits.max_bytes} bytes")
+    if process.returncode in _KILLED and not more:
+        raise SoundstageError(f"{path}: ffmpeg was killed while decoding it; run again")
+    if not channels or (process.returncode and not more):
+        # The order of the threads' errors differs from run to run.
+        errors = _ERROR.findall(opened)[:1] or sorted(_ERROR.findall(decoding))
+        raise RejectedAudioError("undecodable", errors[0] if errors else "ffmpeg gives nothing")
+    n = len(content) // (4 * channels)
+    samples = np.frombuffer(content, ">f4", n * channels).reshape(n, channels)
+    claimed = _claimed_seconds(opened)
+    short = claimed > n / sr + _CLAIM_OFF
+    lost = _LOSS.search(decoding) and (short or not claimed)  # else it was junk around the audio
+    holds = {"damaged": lost, "truncated": short}
+    return samples, frozenset(name for name, held in holds.items() if held)
+
+
+def _bounded(output: IO[bytes], sr: int, limits: Limits) -> tuple[int, bytearray, bool]:
+    """Read what ffmpeg gives: channels (0 if it gives nothing), samples, and whether it has more.
+
+    It has more when the next chunk would be beyond the limits.
+    """
+    header = output.read(_AU_HEADER.size)
+    if len(header) < _AU_HEADER.size:
+        return 0, bytearray(), False
+    _, offset, _, _, _, channels = _AU_HEADER.unpack(header)
+    output.read(offset - _AU_HEADER.size)
+    longest = 4 * channels * (int(limits.max_seconds * sr) + 1)
+    content = bytearray()
+    while channels <= limits.max_channels and len(content) <= min(longest, limits.max_bytes):
+        chunk = output.read(_CHUNK)
+        if not chunk:
+            return channels, content, False
+        content += chunk
+    return channels, content, True
+
+
+def _claimed_seconds(opened: str) -> float:
+    """Return the duration that a container states; 0 where it states none or ffmpeg guesses."""
+    claim = _CLAIM.search(opened)
+    if not claim or _GUESS.search(opened):
+        return 0.0
+    hours, minutes, seconds = claim.groups()
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)

@@ -1,0 +1,385 @@
+"""Audio files as they come: awkward, broken and hostile ones, and the verdict each must get.
+
+`KINDS` maps a file's name to the function that makes its content and to its verdict. Contents are
+made from a few sounds of 16 kHz, so that what is decoded at 16 kHz has a known number of samples.
+"""
+
+import io
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import imageio_ffmpeg
+import numpy as np
+import soundfile
+
+SR = 16000
+SECONDS = 5.0
+MAX_SECONDS = 1300  # that the verdicts suppose
+CODED = 0.13  # seconds by which coders that keep no length are off
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """All of the audio: so many seconds, to within some."""
+
+    seconds: float = SECONDS
+    within: float = 0.0
+    channels: int = 1
+    warnings: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What makes a file's content, and its verdict: accepted, or quarantined with a reason."""
+
+    content: Callable[[], bytes]
+    verdict: Accepted | str = field(default_factory=Accepted)
+
+
+def signal(seconds: float = SECONDS, channels: int = 1, sr: int = SR) -> np.ndarray:
+    """Return (n, channels) of a tone and a little noise, quieter in each further channel."""
+    t = np.arange(round(seconds * sr)) / sr
+    noise = 0.05 * np.random.default_rng(0).standard_normal((t.size, channels))
+    return np.outer(0.3 * np.sin(2 * np.pi * 440 * t), np.linspace(1, 0.5, channels)) + noise
+
+
+def sound(container: str, subtype: str | None = None, y: np.ndarray | None = None, **form) -> bytes:
+    """Return a file as libsndfile writes it, of `y` or else of `signal(**form)`."""
+    file = io.BytesIO()
+    y = signal(**form) if y is None else y
+    soundfile.write(file, y, form.get("sr", SR), format=container, subtype=subtype)
+    return file.getvalue()
+
+
+CODERS = {
+    "coded.m4a": (),
+    "index in front.m4a": ("-movflags", "+faststart"),
+    "lossless.m4a": ("-c:a", "alac"),
+    "coded.wma": (),
+    "coded.aac": (),
+    "coded.ac3": (),
+    "coded.eac3": (),
+    "coded.mka": (),
+    "coded.webm": (),
+    "coded.wv": (),
+    "coded.opus": (),
+    "coded.tta": (),
+    "coded.mp2": (),
+    "coded.amr": ("-c:a", "libopencore_amrnb", "-ar", "8000", "-b:a", "12.2k"),
+    "flac.ogg": ("-c:a", "flac"),
+    "coded.rm": ("-c:a", "ac3", "-ar", "32000"),
+    "coded.avi": (),
+    "coded.mpg": ("-c:a", "mp2"),
+}
+
+
+@cache
+def encoded() -> dict[str, bytes]:
+    """Return files of `signal()` by the coders of ffmpeg, all made by one run of it."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "in.wav").write_bytes(sound("WAV"))
+        outputs = [word for name, options in CODERS.items() for word in (*options, name)]
+        _ffmpeg("-i", "in.wav", *outputs, cwd=folder)
+        return {name: (Path(folder) / name).read_bytes() for name in CODERS}
+
+
+@cache
+def video(*options: str) -> bytes:
+    """Return an MP4 with a picture for half a second, and what `options` add."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "in.wav").write_bytes(sound("WAV"))
+        picture = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=4:duration=0.5")
+        _ffmpeg("-i", "in.wav", *picture, *options, "-c:v", "mpeg4", "out.mp4", cwd=folder)
+        return (Path(folder) / "out.mp4").read_bytes()
+
+
+@cache
+def hours_of_silence(hours: float) -> bytes:
+    """Return a FLAC of digital silence: some ten kilobytes an hour."""
+    with TemporaryDirectory() as folder:
+        silence = ("-f", "lavfi", "-i", f"anullsrc=r=4000:cl=mono:n=65535:d={3600 * hours}")
+        _ffmpeg(*silence, "-frame_size", "65535", "out.flac", cwd=folder)
+        return (Path(folder) / "out.flac").read_bytes()
+
+
+def _ffmpeg(*words: str, cwd: str) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", *words]
+    subprocess.run(command, cwd=cwd, check=True)
+
+
+def patched(content: bytes, at: int | bytes, layout: str, *values: int) -> bytes:
+    """Return `content` with numbers written over it, at a place or after a name."""
+    place = content.index(at) + len(at) if isinstance(at, bytes) else at
+    changed = bytearray(content)
+    struct.pack_into(layout, changed, place, *values)
+    return bytes(changed)
+
+
+@cache
+def wav(subtype: str = "PCM_16") -> bytes:
+    return sound("WAV", subtype)
+
+
+@cache
+def mp3(seconds: float = SECONDS, channels: int = 1, sr: int = SR) -> bytes:
+    return sound("MP3", seconds=seconds, channels=channels, sr=sr)
+
+
+@cache
+def flac() -> bytes:
+    return sound("FLAC")
+
+
+@cache
+def ogg() -> bytes:
+    return sound("OGG", "VORBIS")
+
+
+def _flac_of_claimed_length(n: int) -> bytes:
+    """STREAMINFO begins at byte 8; its number of samples is the last 36 bits of 8 at byte 18."""
+    (bits,) = struct.unpack_from(">Q", flac(), 18)
+    return patched(flac(), 18, ">Q", bits >> 36 << 36 | n)
+
+
+def _xing(frames: int) -> bytes:
+    name = b"Xing" if b"Xing" in mp3() else b"Info"
+    return patched(mp3(), mp3().index(name) + 8, ">I", frames)
+
+
+def _damaged(content: bytes, at: float, n: int) -> bytes:
+    start = int(at * len(content))
+    noise = np.random.default_rng(1).bytes(n)
+    return content[:start] + noise + content[start + n :]
+
+
+def id3(*frames: bytes, size: int | None = None) -> bytes:
+    """Return an ID3v2.3 tag; `size` lies about its length."""
+    body = b"".join(frames)
+    n = len(body) if size is None else size
+    return b"ID3\3\0\0" + bytes(n >> shift & 127 for shift in (21, 14, 7, 0)) + body
+
+
+def picture(image: bytes) -> bytes:
+    """Return an ID3v2.3 frame that holds a cover."""
+    body = b"\0image/png\0\3\0" + image
+    return b"APIC" + struct.pack(">I2x", len(body)) + body
+
+
+def png(side: int) -> bytes:
+    """Return a black square, cut short after a few lines: whoever trusts its header takes side²."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    pixels = zlib.compress(bytes(64 * (1 + side)))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def _ape_tag() -> bytes:
+    item = struct.pack("<II", 4, 0) + b"Title\0name"
+    footer = b"APETAGEX" + struct.pack("<IIII8x", 2000, len(item) + 32, 1, 0)
+    return item + footer
+
+
+def _id3v1() -> bytes:
+    return b"TAG" + b"a title".ljust(125, b"\0")
+
+
+def _written(y: np.ndarray, subtype: str = "FLOAT") -> Callable[[], bytes]:
+    return partial(sound, "WAV", subtype, y)
+
+
+def _of_zeros(n: int) -> Callable[[], bytes]:
+    return partial(bytes, n)
+
+
+def _noise(n: int, seed: int = 0) -> Callable[[], bytes]:
+    return lambda: np.random.default_rng(seed).bytes(n)
+
+
+def _coded(name: str) -> Kind:
+    return Kind(lambda: encoded()[name], Accepted(within=CODED))
+
+
+def _not_finite(value: float) -> Callable[[], bytes]:
+    y = signal()
+    y[SR] = value
+    return _written(y)
+
+
+TRUNCATED, DAMAGED = frozenset({"truncated"}), frozenset({"damaged"})
+X = signal()
+
+# libsndfile gives too little of these, and says nothing.
+SILENTLY_TOO_LITTLE = {
+    "mono then stereo.mp3": Kind(lambda: mp3() + mp3(channels=2), Accepted(10, 0.15)),
+    "stereo then mono.mp3": Kind(lambda: mp3(channels=2) + mp3(), Accepted(10, 0.15, channels=2)),
+    "two rates.mp3": Kind(lambda: mp3() + mp3(sr=24000), Accepted(10, 0.15)),
+    "chained.ogg": Kind(lambda: ogg() + ogg(), Accepted(10, 0.02)),
+    "no size.wav": Kind(lambda: patched(wav(), b"data", "<I", 0)),
+    "mp4.mp3": _coded("coded.m4a"),
+    "wav.mp3": Kind(wav),
+    "mp3.wav": Kind(mp3),
+}
+
+# libsndfile fails on these.
+ONLY_FFMPEG = {name: _coded(name) for name in CODERS} | {
+    "damaged in the middle.mp3": Kind(
+        lambda: _damaged(mp3(10), 0.5, 700), Accepted(10, 0.5, warnings=TRUNCATED | DAMAGED)
+    ),
+    "unknown length.flac": Kind(lambda: _flac_of_claimed_length(0)),
+    "cut.flac": Kind(
+        lambda: flac()[: len(flac()) // 2], Accepted(2.5, 0.3, warnings=TRUNCATED | DAMAGED)
+    ),
+    "cut.mp3": Kind(lambda: mp3()[: len(mp3()) // 2], Accepted(2.5, 0.2, warnings=TRUNCATED)),
+    "cut.wav": Kind(lambda: wav()[: 44 + SR * 5], Accepted(2.5, warnings=TRUNCATED)),
+    "cut.ogg": Kind(lambda: ogg()[: len(ogg()) // 2], Accepted(2.0, 0.6)),
+    "cut.m4a": Kind(
+        lambda: encoded()["index in front.m4a"][:30_000],
+        Accepted(3.3, 0.2, warnings=TRUNCATED | DAMAGED),
+    ),
+    "index cut off.m4a": Kind(lambda: encoded()["coded.m4a"][:30_000], "undecodable"),
+}
+
+LYING_HEADERS = {
+    "size too big.wav": Kind(
+        lambda: patched(wav(), b"data", "<I", 10**9), Accepted(warnings=TRUNCATED)
+    ),
+    "size of a stream.wav": Kind(lambda: patched(wav(), b"data", "<I", 0xFFFFFFFF)),
+    "size too small.wav": Kind(lambda: patched(wav(), b"data", "<I", 32000), "unclaimed"),
+    "size too small.aiff": Kind(lambda: patched(sound("AIFF"), b"SSND", ">I", 32000), "unclaimed"),
+    "size too small.au": Kind(lambda: patched(sound("AU"), 8, ">I", 32000)),
+    "size of a stream.au": Kind(lambda: patched(sound("AU"), 8, ">I", 0xFFFFFFFF)),
+    "size too big.au": Kind(
+        lambda: patched(sound("AU"), 8, ">I", 10**9), Accepted(warnings=TRUNCATED)
+    ),
+    "format of 4 GB.wav": Kind(lambda: patched(wav(), b"fmt ", "<I", 0xFFFFFFF0), "undecodable"),
+    "0 Hz.wav": Kind(lambda: patched(wav(), 24, "<I", 0), "undecodable"),
+    "1 Hz.wav": Kind(lambda: patched(wav(), 24, "<I", 1), "rate"),
+    "2 GHz.wav": Kind(lambda: patched(wav(), 24, "<I", 2 * 10**9), "rate"),
+    "4 GHz.wav": Kind(lambda: patched(wav(), 24, "<I", 4 * 10**9), "undecodable"),
+    "no channels.wav": Kind(lambda: patched(wav(), 22, "<H", 0), "undecodable"),
+    "65535 channels.wav": Kind(lambda: patched(wav(), 22, "<H", 65535), "undecodable"),
+    "1000 channels.wav": Kind(lambda: patched(wav(), 22, "<H", 1000), "undecodable"),
+    "blocks of 64 kB.wav": Kind(lambda: patched(wav(), 32, "<H", 65535), Accepted(within=2 / SR)),
+    "30 days.mp3": Kind(
+        lambda: _xing(30 * 86400 * SR // 576), Accepted(within=0.02, warnings=TRUNCATED)
+    ),
+    "one frame.mp3": Kind(lambda: _xing(1), Accepted(within=CODED)),
+    "50 days.flac": Kind(lambda: _flac_of_claimed_length(2**36 - 1), Accepted(warnings=TRUNCATED)),
+    "one sample.flac": Kind(lambda: _flac_of_claimed_length(1)),
+    "tag beyond the end.mp3": Kind(lambda: id3(size=2**28 - 1) + mp3(), "undecodable"),
+    "6 hours.flac": Kind(partial(hours_of_silence, 6), "too_long"),
+}
+
+ENDINGS = {"RF64": "wav", "WAVEX": "wav"}
+UNUSUAL = {
+    f"{n} channels.wav": Kind(partial(sound, "WAV", seconds=1, channels=n), Accepted(1, channels=n))
+    for n in (2, 3, 6, 8, 17, 64)
+}
+UNUSUAL |= {
+    f"{rate} Hz.wav": Kind(partial(sound, "WAV", seconds=1, sr=rate), Accepted(1))
+    for rate in (4000, 8000, 11025, 32000, 44100, 48000, 88200, 96000, 192_000)
+}
+UNUSUAL |= {
+    f"{container} {subtype}.{ENDINGS.get(container, container)}": Kind(
+        partial(sound, container, subtype)
+    )
+    for container, subtype in [
+        *[("WAV", kind) for kind in ("PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")],
+        *[("WAV", kind) for kind in ("ULAW", "ALAW")],
+        ("RF64", "PCM_16"),
+        ("W64", "PCM_16"),
+        ("WAVEX", "PCM_24"),
+        *[("AIFF", kind) for kind in ("PCM_S8", "PCM_16", "PCM_24", "FLOAT")],
+        *[("AU", kind) for kind in ("PCM_16", "FLOAT", "ULAW")],
+        *[("CAF", kind) for kind in ("PCM_16", "FLOAT")],
+        ("FLAC", "PCM_24"),
+        ("FLAC", "PCM_S8"),
+    ]
+}
+UNUSUAL |= {
+    "IMA_ADPCM.wav": Kind(partial(sound, "WAV", "IMA_ADPCM"), Accepted(within=0.1)),
+    # ffmpeg takes the last packet, as libsndfile writes it, for shorter than it is.
+    "ALAC_16.caf": Kind(partial(sound, "CAF", "ALAC_16"), Accepted(4.88, warnings=TRUNCATED)),
+    "MS_ADPCM.wav": Kind(partial(sound, "WAV", "MS_ADPCM"), Accepted(within=0.1)),
+    "opus.ogg": Kind(partial(sound, "OGG", "OPUS"), Accepted(within=CODED)),
+    "six channels.ogg": Kind(
+        partial(sound, "OGG", "VORBIS", seconds=1, channels=6), Accepted(1, channels=6)
+    ),
+    "a megabyte of art.mp3": Kind(
+        lambda: id3(picture(b"\x89PNG" + _noise(2**20)())) + mp3(), Accepted()
+    ),
+    "art of 256 megapixels.mp3": Kind(lambda: id3(picture(png(16_000))) + mp3(), Accepted()),
+    "tags at the end.mp3": Kind(lambda: mp3() + _ape_tag() + _id3v1()),
+    "tags everywhere.mp3": Kind(lambda: id3(bytes(99)) + mp3() + _id3v1()),
+    "twenty minutes.wav": Kind(
+        lambda: sound("WAV", "PCM_U8", np.resize(X[:, 0], 1200 * 4000), sr=4000), Accepted(1200)
+    ),
+    "too loud.wav": Kind(_written(5 * X)),
+    "offset.wav": Kind(_written(X + 0.5)),
+    "one channel silent.wav": Kind(_written(X * [1, 0]), Accepted(channels=2)),
+    "antiphase.wav": Kind(
+        _written(X * [1, -1]), Accepted(channels=2, warnings=frozenset({"antiphase"}))
+    ),
+    "antiphase.mp3": Kind(
+        lambda: sound("MP3", None, X * [1, -1]),
+        Accepted(channels=2, warnings=frozenset({"antiphase"})),
+    ),
+    "video with audio.mp4": Kind(partial(video), Accepted(within=CODED)),
+}
+
+SILENT = frozenset({"silent"})
+NO_MUSIC = {
+    "nothing.mp3": Kind(bytes, "undecodable"),
+    "tags only.mp3": Kind(lambda: id3(bytes(2000)) + _id3v1(), "undecodable"),
+    "text.mp3": Kind(lambda: b"Far too few notes for my taste.\n" * 999, "undecodable"),
+    "page.mp3": Kind(lambda: b"<!DOCTYPE html><p>404" + b"<br>" * 9999, "undecodable"),
+    "noise.mp3": Kind(_noise(50_000), "undecodable"),
+    "noise.wav": Kind(_noise(50_000), "undecodable"),
+    "much noise.mp3": Kind(_noise(2_000_000), "undecodable"),
+    "zeros.mp3": Kind(_of_zeros(50_000), "undecodable"),
+    "ones.mp3": Kind(lambda: b"\xff" * 50_000, "undecodable"),
+    "picture.mp3": Kind(partial(png, 64), "undecodable"),
+    "archive.mp3": Kind(lambda: b"PK\3\4" + bytes(9999), "undecodable"),
+    "video only.mp4": Kind(partial(video, "-an"), "undecodable"),
+    "10 ms.wav": Kind(partial(sound, "WAV", seconds=0.01), "too_short"),
+    "header only.wav": Kind(lambda: sound("WAV", y=np.zeros(0)), "empty"),
+    "silence.wav": Kind(_written(np.zeros(5 * SR), "PCM_16"), Accepted(warnings=SILENT)),
+    "silence.mp3": Kind(lambda: sound("MP3", y=np.zeros(5 * SR)), Accepted(warnings=SILENT)),
+    "not a number.wav": Kind(_not_finite(np.nan), "not_finite"),
+    "infinity.wav": Kind(_not_finite(np.inf), "not_finite"),
+}
+
+
+def playlists(target: str) -> dict[str, str]:
+    """Return files, by format, that tell a player to open a path or an address."""
+    return {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{target}\n#EXT-X-ENDLIST\n",
+        "m3u": f"#EXTM3U\n#EXTINF:5,Name\n{target}\n",
+        "ffconcat": f"ffconcat version 1.0\nfile '{target}'\n",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+        f"m=audio 5004 RTP/AVP 0\na=control:{target}\n",
+        "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period><AdaptationSet '
+        'mimeType="audio/mp4"><Representation id="1" bandwidth="1"><BaseURL>'
+        f"{target}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+        "pls": f"[playlist]\nFile1={target}\nNumberOfEntries=1\nVersion=2\n",
+        "asx": f'<asx version="3.0"><entry><ref href="{target}"/></entry></asx>',
+        "xspf": f"<playlist><trackList><track><location>{target}</location></track></trackList>"
+        "</playlist>",
+        "cue": f'FILE "{target}" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n',
+        "ram": f"{target}\n",
+    }
+
+
+KINDS = SILENTLY_TOO_LITTLE | ONLY_FFMPEG | LYING_HEADERS | UNUSUAL | NO_MUSIC

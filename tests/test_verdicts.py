@@ -1,0 +1,120 @@
+import polars as pl
+import pytest
+
+from soundstage import audio, listing, verdicts
+from soundstage.errors import SoundstageError
+from soundstage.store.shards import Rejection
+
+FAULTS = {"jazz/jazz.00054.wav": "a broken header", "b.wav": "was empty"}
+
+
+@pytest.fixture
+def files():
+    return pl.DataFrame(
+        [
+            ("a/fifo.wav", 0, None, "not_a_file"),
+            ("good/b.wav", 9, "2" * 32, None),
+            ("good/c.wav", 9, "3" * 32, None),
+            ("gtzan/jazz/jazz.00054.wav", 5, "1" * 32, None),
+            ("gtzan/rock/copy.wav", 5, "1" * 32, None),
+        ],
+        listing.SCHEMA,
+        orient="row",
+    )
+
+
+@pytest.fixture
+def table(files):
+    rejections = {"1" * 32: Rejection("1" * 32, "undecodable", "moov atom not found")}
+    return verdicts.quarantined(files, rejections, FAULTS)
+
+
+@pytest.fixture
+def rows():
+    flags = {name: [0.0, 0.0] for name in audio.WARNINGS} | {"antiphase": [0.0, 1.0]}
+    shape = pl.Series([[3600 * 16000], [1800 * 16000]], dtype=pl.List(pl.Int64))
+    return pl.DataFrame(
+        {"key": ["2" * 32, "3" * 32], "shape": shape, "snr_db": [30.0, 40.0], **flags}
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("jazz/jazz.00054.wav", "a broken header"),
+        ("genres/jazz/jazz.00054.wav", "a broken header"),
+        ("blues/jazz.00054.wav", None),
+        ("bluejazz/jazz.00054.wav", None),
+        ("x/b.wav", "was empty"),
+        ("bb.wav", None),
+    ],
+)
+def test_faults_are_ends_of_paths(path, known):
+    assert verdicts.fault(path, FAULTS) == known
+
+
+def test_quarantined_files_are_listed_by_path(table):
+    assert table.schema == verdicts.SCHEMA
+    assert table.rows() == [
+        ("a/fifo.wav", None, "not_a_file", listing.REASONS["not_a_file"], False),
+        ("gtzan/jazz/jazz.00054.wav", "1" * 32, "undecodable", "moov atom not found", True),
+        ("gtzan/rock/copy.wav", "1" * 32, "undecodable", "moov atom not found", False),
+    ]
+
+
+def test_expected_faults_do_not_count_against_the_share(table):
+    verdicts.check(table, 5, 0.4)
+    with pytest.raises(SoundstageError, match="2 of 5 files give no audio") as error:
+        verdicts.check(table, 5, 0.39)
+    assert "copy.wav: undecodable: moov" in str(error.value)
+    assert "jazz.00054" not in str(error.value)
+    verdicts.check(table.filter(pl.col("expected")), 1, 0.0)
+
+
+def test_metrics_count_everything(table, rows):
+    assert verdicts.metrics(table, 5, rows, 16000) == {
+        "listed": 5,
+        "accepted": 2,
+        "quarantined": 3,
+        "expected": 1,
+        "hours": 1.5,
+        "reason": {"not_a_file": 1, "undecodable": 2},
+        "warning": {"antiphase": 1},
+        "snr_db_median": 35.0,
+    }
+
+
+def test_what_is_known_is_a_note_and_all_else_a_warning(table, files, rows):
+    assert list(verdicts.report(table, files, rows, FAULTS)) == [
+        "quarantined 3 of 5 files:",
+        f"  warning: a/fifo.wav: not_a_file: {listing.REASONS['not_a_file']}",
+        "  warning: gtzan/rock/copy.wav: undecodable: moov atom not found",
+        "  note: known and broken: gtzan/jazz/jazz.00054.wav: undecodable: moov atom not found",
+        "note: known to be broken (was empty), and readable: good/b.wav",
+        f"warning: good/c.wav: antiphase: {audio.WARNINGS['antiphase']}",
+    ]
+    assert list(verdicts.report(table.clear(), files, rows.head(0), {})) == []
+
+
+def test_many_files_of_a_kind_are_cut_short(rows):
+    n = 300
+    files = pl.DataFrame(
+        [(f"a\n/{i:03}.wav", 0, None, "not_a_file") for i in range(n)], listing.SCHEMA, orient="row"
+    )
+    table = verdicts.quarantined(files, {}, {})
+    lines = list(verdicts.report(table, files, rows, {}))
+    assert len(lines) == 22
+    assert lines[-1] == "  and 280 more like the last"
+    assert lines[1].startswith("  warning: a\\n/000.wav: ")
+
+
+def test_what_is_known_of_a_data_set_is_compared_with_what_is_there():
+    rows = pl.DataFrame({"key": ["a", "b", "c"], "shape": [[16_000], [16_001], [15_000]]})
+    assert verdicts.odd(rows, 16_000, None, None) == ([], {})
+    assert verdicts.odd(rows[:2], 16_000, 2, (1.0, 1.0)) == ([], {"odd_length": 0})
+    lines, counts = verdicts.odd(rows, 16_000, 4, (1.0, 1.0))
+    assert counts == {"odd_length": 1}
+    assert lines == [
+        "warning: 3 readable clips, where the whole data set has 4",
+        "warning: 1 clips are not 1.000 to 1.000 s long, as all of this data set should be",
+    ]
