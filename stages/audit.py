@@ -1,10 +1,9 @@
 """Count what validation and test share with training."""
 
-import polars as pl
 from _start import run
 
-from soundstage import paths, tracks
-from soundstage.audit import audit, lines
+from soundstage import near_duplicates, paths, splits, tracks
+from soundstage.audit import audit, crossing, lines
 from soundstage.files import write_json
 from soundstage.params import Params
 from soundstage.store.read import Feature
@@ -12,13 +11,16 @@ from soundstage.store.read import Feature
 
 def main(params: Params) -> None:
     """Write and print the leakage report."""
-    decoded = Feature(paths.STORE / params.top.audit.waveform).table()
+    settings = params.top.audit
+    decoded = Feature(paths.STORE / settings.waveform).table()
     checksums = dict(decoded.select("key", "checksum").iter_rows())
-    report = audit(tracks.read(paths.TRACKS), pl.read_parquet(paths.SPLITS), checksums)
-    write_json(
-        paths.LEAKAGE, {"dataset": params.dataset.name, "split": params.top.split.name} | report
+    near = near_duplicates.find(
+        Feature(paths.STORE / settings.landmarks), share=settings.near_share
     )
-    print(*lines(report), sep="\n")
+    table, parts = tracks.read(paths.TRACKS), splits.read(paths.SPLITS)
+    report = audit(table, parts.table, checksums, near_duplicates.groups(near, checksums))
+    write_json(paths.LEAKAGE, {"dataset": params.dataset.name, "split": parts.name} | report)
+    print(*lines(report, crossing(table, parts.table, near)), sep="\n")
 
 
 if __name__ == "__main__":
