@@ -2,16 +2,15 @@
 
 from _start import run
 
-from soundstage import paths, splits, tracks
-from soundstage.files import whole_or_not_at_all
+from soundstage import catalogue, paths, splits, tracks
 from soundstage.params import Params
 
 
 def main(params: Params) -> None:
     """Write which track is in which part."""
-    parts = splits.split(tracks.read(paths.TRACKS), **params.top.split.model_dump())
-    with whole_or_not_at_all(paths.SPLITS) as temporary:
-        parts.write_parquet(temporary)
+    honest = catalogue.honest_split(params.dataset)
+    name, table = splits.split(tracks.read(paths.TRACKS), params.top.split, honest=honest)
+    splits.write(splits.Parts(name, params.top.split, table), paths.SPLITS)
 
 
 if __name__ == "__main__":

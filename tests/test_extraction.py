@@ -1,6 +1,8 @@
 """Files to waveforms to features, in this process, on a folder of music."""
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def run(tmp_path, music, monkeypatch):
     def run():
         catalogue.fetch(loaded.dataset)
         catalogue.index(loaded.dataset)
-        return decode(loaded, "pcm8")
+        return decode(run.params, "pcm8")
 
     run.root, run.params = root, loaded
     return run
@@ -43,9 +45,47 @@ def test_the_store_holds_what_the_decoder_gives(run, limits):
     assert found["reason"] == {"undecodable": 1}
     pcm8 = open_store(paths.STORE)["pcm8"]
     for file in sorted(run.root.rglob("middle*.*")):
-        y, _ = audio.decode(file, 16000, limits)
+        y = audio.decode(file, 16000, limits).y
         track = str(file.relative_to(run.root).with_suffix(""))
         np.testing.assert_array_equal(pcm8[track], audio.quantise(y, "int8"))
+
+
+def test_quarantined_files_are_listed_and_known_ones_are_notes(run, monkeypatch, capsys):
+    """Of two known faults one is broken and one is not; a limit of none allows what is known."""
+    faults = {"bassists0/broken.mp3": "is no audio", "bass1.flac": "was cut"}
+    monkeypatch.setattr(catalogue, "faults", lambda _: faults)
+    limits = run.params.top.decode.model_copy(update={"max_rejected_share": 0.0})
+    monkeypatch.setattr(
+        run, "params", replace(run.params, top=run.params.top.model_copy(update={"decode": limits}))
+    )
+    found = run()
+    assert (found["quarantined"], found["expected"]) == (1, 1)
+    table = pl.read_parquet(paths.QUARANTINE / "pcm8.parquet")
+    assert table.select("path", "reason", "expected").rows() == [
+        ("bass/bassists0/broken.mp3", "undecodable", True)
+    ]
+    said = capsys.readouterr().out
+    assert "  note: known and broken: bass/bassists0/broken.mp3: undecodable: " in said
+    assert "note: known to be broken (was cut), and readable: bass/bassists0/bass1.flac" in said
+    assert "warning" not in said
+
+
+def test_too_many_unknown_faults_are_an_error_and_still_listed(run):
+    limits = run.params.top.decode.model_copy(update={"max_rejected_share": 0.01})
+    top = run.params.top.model_copy(update={"decode": limits})
+    catalogue.fetch(run.params.dataset)
+    with pytest.raises(SoundstageError, match=r"1 of 31 files give no audio(.|\n)*broken\.mp3"):
+        decode(replace(run.params, top=top), "pcm8")
+    assert len(pl.read_parquet(paths.QUARANTINE / "pcm8.parquet")) == 1
+
+
+def test_a_file_replaced_by_a_pipe_does_not_hang(run):
+    catalogue.fetch(run.params.dataset)
+    file = run.root / "bass" / "bassists1" / "bass2.wav"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(SoundstageError, match=r"bass2\.wav: changed since it was listed"):
+        decode(run.params, "pcm8")
 
 
 def test_a_feature_is_its_function_of_the_source_and_hands_rejections_on(run):

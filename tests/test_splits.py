@@ -1,8 +1,9 @@
 import polars as pl
 import pytest
 
-from soundstage import splits
+from soundstage import splits, tracks
 from soundstage.errors import SoundstageError
+from soundstage.params import Split
 
 SHARES = {"valid": 0.15, "test": 0.25}
 
@@ -14,17 +15,24 @@ def library(n_groups=60, per_group=3):
         for g in range(n_groups)
         for c in range(per_group)
     ]
-    return pl.DataFrame(rows, ["track", "genre", "group"], orient="row")
+    table = pl.DataFrame(rows, ["track", "genre", "group"], orient="row")
+    return table.with_columns(
+        artist=pl.lit(None, pl.String), splits=pl.lit(None, tracks.SCHEMA["splits"])
+    )
 
 
-def parts(tracks, name="group", seed=0, **shares):
-    table = splits.split(tracks, name, seed=seed, **(SHARES | shares))
-    return dict(table.iter_rows())
+def deal(table, name="group", honest="group", **fields):
+    wanted = Split(**({"name": name, "seed": 0, "folds": None, "fold": 0} | SHARES | fields))
+    return splits.split(table, wanted, honest=honest)
+
+
+def parts(table, name="group", **fields):
+    return dict(deal(table, name, **fields)[1].iter_rows())
 
 
 def test_no_group_is_in_two_parts():
-    tracks = library()
-    dealt = tracks.join(splits.split(tracks, "group", seed=3, **SHARES), on="track")
+    table = library()
+    dealt = table.join(deal(table, seed=3)[1], on="track")
     assert (dealt.group_by("group").agg(pl.col("part").n_unique())["part"] == 1).all()
 
 
@@ -38,30 +46,106 @@ def test_every_track_is_dealt_and_the_shares_hold_in_each_genre():
 
 
 def test_random_takes_groups_apart():
-    tracks = library()
-    dealt = tracks.join(splits.split(tracks, "random", seed=0, **SHARES), on="track")
+    table = library()
+    dealt = table.join(deal(table, "random")[1], on="track")
     assert dealt.group_by("group").agg(pl.col("part").n_unique())["part"].max() > 1
 
 
 def test_the_seed_matters_and_the_order_does_not():
-    tracks = library()
-    assert parts(tracks) == parts(tracks.reverse())
-    assert parts(tracks) != parts(tracks, seed=1)
+    table = library()
+    assert parts(table) == parts(table.reverse())
+    assert parts(table) != parts(table, seed=1)
 
 
 def test_a_new_group_moves_few_others():
-    tracks = library()
-    more = pl.concat([tracks, pl.DataFrame([("new", "rock", "new")], tracks.columns, orient="row")])
-    before, after = parts(tracks), parts(more)
+    table = library()
+    new = table[:1].with_columns(pl.lit("new").alias(name) for name in ("track", "group"))
+    more = pl.concat([table, new])
+    before, after = parts(table), parts(more)
     moved = {track.rpartition(".")[0] for track in before if before[track] != after[track]}
     assert len(moved) <= 2  # one at each border
 
 
 def test_tracks_without_genres_are_dealt_too():
-    tracks = library().with_columns(genre=pl.lit(None, pl.String))
-    assert set(parts(tracks).values()) == set(splits.PARTS)
+    table = library().with_columns(genre=pl.lit(None, pl.String))
+    assert set(parts(table).values()) == set(splits.PARTS)
 
 
 def test_an_empty_part_is_an_error():
     with pytest.raises(SoundstageError, match="no clips for valid"):
         parts(library(), valid=0.0)
+
+
+def test_folds_test_every_track_once_and_keep_groups_together():
+    table = library()
+    tests = []
+    for fold in range(5):
+        dealt = table.join(deal(table, folds=5, fold=fold)[1], on="track")
+        assert (dealt.group_by("group").agg(pl.col("part").n_unique())["part"] == 1).all()
+        tests += dealt.filter(part="test")["track"].to_list()
+        assert dealt["part"].value_counts(sort=True)["count"].to_list() == [216, 72, 72]
+    assert sorted(tests) == sorted(table["track"])
+
+
+@pytest.mark.parametrize("name", ["holdout", "tail"])
+def test_without_a_third_part_the_test_clips_validate(name):
+    dealt = deal(library(), name)[1]
+    part = {p: set(dealt.filter(part=p)["track"]) for p in splits.PARTS}
+    assert part["valid"] == part["test"]
+    assert not part["train"] & part["test"]
+    assert len(part["test"]) == 90
+    assert len(part["train"]) == 270
+
+
+def test_tail_takes_the_last_names():
+    dealt = deal(library(), "tail")[1]
+    assert dealt.filter(part="test")["track"].min() > dealt.filter(part="train")["track"].max()
+
+
+def test_by_segment_deals_each_segment_by_its_shares_and_stays():
+    name, table = deal(library(), "by_segment")
+    assert set(table["part"]) == {splits.BY_SEGMENT}
+    split = Split(name=name, seed=0, folds=None, fold=0, **SHARES)
+    dealt = [splits.Parts(name, split, table).of_segments(t, 10) for t in table["track"]]
+    counts = pl.Series([part for one in dealt for part in one]).value_counts(normalize=True)
+    assert dict(counts.iter_rows()) == pytest.approx(
+        {"train": 0.6, "valid": 0.15, "test": 0.25}, abs=0.02
+    )
+    assert splits.Parts(name, split, table).of_segments("rock.0.0", 3) == dealt[-180][:3]
+
+
+def test_the_data_sets_own_split_is_taken_by_name_and_by_honest():
+    table = library(n_groups=2, per_group=2)
+    own = [[{"split": "official", "part": p}] for p in ("train", "valid", "test", "test")]
+    own[3].append({"split": "official", "part": "valid"})
+    table = table.with_columns(splits=pl.Series([*own, *[None] * 4], dtype=tracks.SCHEMA["splits"]))
+    assert deal(table, "official")[1].rows() == sorted(
+        [
+            ("rock.0.0", "train"),
+            ("rock.0.1", "valid"),
+            ("rock.1.0", "test"),
+            ("rock.1.1", "test"),
+            ("rock.1.1", "valid"),
+        ]
+    )
+    assert deal(table, "honest", honest="official")[0] == "official"
+    with pytest.raises(SoundstageError, match=r"no 'oficial'; did you mean 'official'\?"):
+        deal(table, "oficial")
+    with pytest.raises(SoundstageError, match="has no folds"):
+        deal(table, "official", folds=5)
+
+
+def test_a_unit_that_the_data_set_does_not_know_is_an_error():
+    with pytest.raises(SoundstageError, match="the data set knows no artist"):
+        deal(library(), "artist")
+
+
+def test_parts_survive_the_disk(tmp_path):
+    name, table = deal(library())
+    split = Split(name="honest", seed=0, folds=None, fold=0, **SHARES)
+    splits.write(splits.Parts(name, split, table), tmp_path / "splits.parquet")
+    read = splits.read(tmp_path / "splits.parquet")
+    assert (read.name, read.split) == (name, split)
+    assert read.table.equals(table)
+    with pytest.raises(SoundstageError, match="run `dvc repro split`"):
+        splits.read(tmp_path / "none.parquet")

@@ -16,8 +16,8 @@ LISTING = pl.DataFrame(
 
 
 @pytest.fixture
-def metadata(tmp_path):
-    return folder.tracks(tmp_path, LISTING["path"].to_list())
+def metadata():
+    return folder.tracks(LISTING["path"].to_list(), {})
 
 
 def test_every_track_gets_its_files_hash_or_a_reason(metadata):

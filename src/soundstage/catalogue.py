@@ -1,58 +1,180 @@
-"""The data set in use: fetch it, list its files, index its tracks."""
+"""The data set in use: fetch it, list its files, index its tracks.
 
+A data set's module states CITATION, LICENCE, METADATA (the names of its metadata files; `{table}`
+is what its parameter `table` says) and HONEST (the name of its own leak-free split), and has
+
+fetch(root, own, **parameters)          see to it that everything is there
+tracks(files, metadata, **parameters)   its table of tracks, see `tracks.SCHEMA`
+
+`root` is the folder of the audio, often the user's own and never written to; `own` is a folder
+under data/raw for what is downloaded, unpacked or rendered: the same where the user names no
+folder. `files` are the paths of the audio, `metadata` maps the names of METADATA to their paths, as
+far as they are there. A data set may also have
+
+AUDIO = False                           where it comes without any
+FILES, SECONDS                          how many clips it has, and how long the shortest and the
+                                        longest one are
+FAULTS                                  path -> why that file is known to be broken
+SOURCE                                  whose the features are that come with it
+supplied(listing, metadata)             features that come with it ready-made: feature -> `SUPPLY`
+supplier(feature, columns, root, metadata)   a function from a `name` of those to a clip's array, or
+                                        to None where it cannot be read
+
+and each takes those of the data set's parameters that it names.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from soundstage import fingerprint, paths, registry, tracks
 from soundstage.files import whole_or_not_at_all, write_json
-from soundstage.listing import audio_files, list_files, remembered, summary
+from soundstage.listing import audio_files, content_hash, list_files, remembered, summary
 from soundstage.params import Component
+
+# A feature's rows that come with a data set: of which clip, where to find it, and a digest of it.
+SUPPLY = {"key": pl.String, "name": pl.String, "digest": pl.String}
+
+
+def _module(dataset: Component) -> ModuleType:
+    return registry.load("datasets", dataset.kind)
+
+
+def own(dataset: Component) -> Path:
+    """Return the folder under the main checkout's data/raw that belongs to a data set."""
+    return paths.raw(dataset.name)
 
 
 def root(dataset: Component) -> Path:
-    """Return a data set's folder: the user's own, or one under the main checkout's data/raw."""
+    """Return the folder of a data set's audio: the user's own, what is unpacked of an archive of
+    the user's, or the one under the main checkout's data/raw.
+    """
     if not dataset.input:
-        return paths.raw(dataset.name)
-    return (
-        paths.main_checkout() / Path(dataset.input).expanduser()
-    )  # an absolute one stays as it is
+        return own(dataset)
+    if archive := _archive(dataset):
+        return own(dataset) / archive.name.partition(".")[0]
+    # An absolute path stays as it is.
+    return paths.main_checkout() / Path(dataset.input).expanduser()
+
+
+def honest_split(dataset: Component) -> str:
+    """Return the name of a data set's own leak-free split."""
+    return _module(dataset).HONEST
+
+
+def faults(dataset: Component) -> Mapping[str, str]:
+    """Return path -> why a data set's file is known to be broken."""
+    return getattr(_module(dataset), "FAULTS", {})
+
+
+def _archive(dataset: Component) -> Path | None:
+    given = paths.main_checkout() / Path(dataset.input).expanduser()
+    return given if dataset.input and given.is_file() else None
+
+
+def metadata(dataset: Component) -> dict[str, Path]:
+    """Return name -> path of those of a data set's metadata files that are there."""
+    folders = (root(dataset), own(dataset))
+    names = (name.format(**dataset.arguments) for name in _module(dataset).METADATA)
+    return {
+        name: found[0]
+        for name in names
+        if (found := [folder / name for folder in folders if (folder / name).is_file()])
+    }
+
+
+def expected(dataset: Component) -> tuple[int | None, tuple[float, float] | None]:
+    """Return how many readable clips a data set has, and their least and greatest seconds."""
+    module = _module(dataset)
+    return getattr(module, "FILES", None), getattr(module, "SECONDS", None)
 
 
 def fetch(dataset: Component) -> None:
-    """Fetch or render what is missing of a data set, and list what is there.
+    """Fetch, unpack or render what is missing of a data set, and list what is there.
 
     Writes two listings, so that new labels touch no audio stage: `data/files.parquet` lists the
     audio, and `data/metadata.json` all that shapes the table of tracks: the metadata files'
-    hashes, the data set's parameters and its code.
+    hashes, the data set's parameters and its code. The folder `data/supplied` has a table for
+    each feature that comes with the data set.
     """
-    module = registry.load("datasets", dataset.kind)
-    folder = root(dataset)
-    module.fetch(folder, **dataset.arguments)
+    module, folder = _module(dataset), root(dataset)
+    if archive := _archive(dataset):
+        from soundstage.unpack import unpack
+
+        unpack(archive, folder)
+    module.fetch(folder, own(dataset), **_arguments(module.fetch, dataset))
     memory = paths.kept() / "hashes" / f"{fingerprint.digest(str(folder.resolve()))}.parquet"
     before, listing = remembered(memory), list_files(folder, memory)
-    is_metadata = pl.col("path").is_in(list(module.METADATA))
+    about = metadata(dataset)
 
-    audio, ignored = audio_files(listing.filter(~is_metadata))
+    audio, ignored = listing.clear(), ""
+    if getattr(module, "AUDIO", True):
+        audio, ignored = audio_files(listing.filter(~pl.col("path").is_in(list(about))))
     print(f"{dataset.name}: {summary(before, listing)}", *filter(None, [ignored]), sep="; ")
     with whole_or_not_at_all(paths.FILES) as temporary:
         audio.write_parquet(temporary)
-    about = {
+    paths.SUPPLIED.mkdir(parents=True, exist_ok=True)
+    if supplied := getattr(module, "supplied", None):
+        for feature, table in supplied(listing, about, **_arguments(supplied, dataset)).items():
+            with whole_or_not_at_all(paths.SUPPLIED / f"{feature}.parquet") as temporary:
+                table.select(pl.col(n).cast(k) for n, k in SUPPLY.items()).write_parquet(temporary)
+    shapes_tracks = {
         "dataset": dataset.name,
         "kind": dataset.kind,
         "parameters": dict(dataset.arguments),
         "code": fingerprint.code_digest(registry.source_file("datasets", dataset.kind)),
-        "files": dict(listing.filter(is_metadata).select("path", "key").iter_rows()),
+        "files": {name: content_hash(path) for name, path in about.items()},
     }
-    write_json(paths.METADATA, about)
+    write_json(paths.METADATA, shapes_tracks)
 
 
 def index(dataset: Component) -> None:
     """Write the table of tracks, see `tracks.SCHEMA`; says which files no track names."""
     listing = pl.read_parquet(paths.FILES)
-    module = registry.load("datasets", dataset.kind)
-    table = tracks.join(module.tracks(root(dataset), listing["path"].to_list()), listing)
+    make = _module(dataset).tracks
+    arguments = _arguments(make, dataset)
+    table = tracks.join(make(listing["path"].to_list(), metadata(dataset), **arguments), listing)
     for path in tracks.unlabelled(table, listing.drop_nulls("key")):
         print(f"no track names {path}: it is decoded, but no model reads it")
     with whole_or_not_at_all(paths.TRACKS) as temporary:
         table.write_parquet(temporary)
+
+
+def _arguments(function: Callable[..., Any], dataset: Component) -> dict[str, Any]:
+    """Return those of a data set's parameters that a function of its module takes."""
+    takes = inspect.signature(function).parameters
+    return {name: value for name, value in dataset.arguments.items() if name in takes}
+
+
+class Supply:
+    """The rows of one feature that come with the data set in use: none, of most.
+
+    `names` says for each content hash where its row is found, `digest` stands for all of them, and
+    `source` says whose they are.
+    """
+
+    def __init__(self, dataset: Component, feature: str) -> None:
+        self._dataset, self._feature = dataset, feature
+        self.source = getattr(_module(dataset), "SOURCE", "")
+        self._file = paths.SUPPLIED / f"{feature}.parquet"
+        self.names: dict[str, str] = {}
+        self.digest = ""
+        if self._file.exists():
+            table = pl.read_parquet(self._file).sort("key")
+            self.names = dict(table.select("key", "name").iter_rows())
+            self.digest = fingerprint.digest(table.rows())
+
+    def reader(self, columns: Sequence[str]) -> Callable[[str], np.ndarray | None]:
+        """Return a function from a clip's content hash to its array, in the order of `columns`.
+
+        It gives None where that cannot be read: then the row is computed.
+        """
+        make, dataset = _module(self._dataset).supplier, self._dataset
+        arguments = _arguments(make, dataset)
+        read = make(self._feature, columns, root(dataset), metadata(dataset), **arguments)
+        return lambda key: read(self.names[key])

@@ -4,9 +4,12 @@ A description follows from the parameters, the code and the installed libraries 
 compared with what a store folder says of itself (`soundstage why`).
 """
 
+import ast
+import contextlib
 from pathlib import Path
+from typing import Any
 
-from soundstage import audio, fingerprint, registry
+from soundstage import audio, catalogue, fingerprint, registry
 from soundstage.params import Params
 from soundstage.store.build import Description
 
@@ -36,7 +39,7 @@ def _waveform(params: Params, name: str) -> Description:
         kind="waveform",
         source=FILES,
         source_fingerprint="",
-        parameters=waveform.model_dump() | {"max_seconds": limits.max_seconds},
+        parameters=waveform.model_dump() | limits.shaping,
         code=fingerprint.code(file),
         libraries=fingerprint.libraries(file) | {"ffmpeg": ffmpeg},
         axes=("sample",),
@@ -50,20 +53,39 @@ def _waveform(params: Params, name: str) -> Description:
 def _feature(params: Params, name: str) -> Description:
     feature = params.features[name]
     source = describe(params, feature.input)
-    module = registry.load("features", feature.kind)
     file = registry.source_file("features", feature.kind)
+    digest = catalogue.Supply(params.dataset, name).digest
+    supplied = {"supplied": digest} if digest else {}  # rows that come with the data set
     return Description(
         name=name,
         kind=feature.kind,
         source=feature.input,
         source_fingerprint=source.fingerprint,
-        parameters=feature.arguments,
+        parameters=dict(feature.arguments) | supplied,
         code=fingerprint.code(file),
         libraries=fingerprint.libraries(file),
-        axes=module.AXES,
-        dtype=module.DTYPE,
-        unit=module.UNIT,
-        columns=getattr(module, "COLUMNS", ()),
+        axes=_constant(feature.kind, "AXES"),
+        dtype=_constant(feature.kind, "DTYPE"),
+        unit=_constant(feature.kind, "UNIT"),
+        columns=_constant(feature.kind, "COLUMNS"),
         sample_rate=source.sample_rate,
         hop_length=feature.arguments.get("hop_length"),
     )
+
+
+def _constant(kind: str, name: str) -> Any:
+    """Return a constant of a feature's module; () where it has none.
+
+    One that is written out is read from the text, as signatures are (`registry`): to import numba
+    takes as long as half of what a stage does that has nothing to compute.
+    """
+    text = registry.source_file("features", kind).read_text("utf-8")
+    for node in ast.parse(text).body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=said)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=said), value=value)
+            ) if said == name and value:
+                with contextlib.suppress(ValueError):  # computed
+                    return ast.literal_eval(value)
+    return getattr(registry.load("features", kind), name, ()) if name in text else ()

@@ -1,29 +1,33 @@
 """Filling the store: files to waveforms, waveforms to features."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from soundstage import audio, catalogue, paths, registry
+from soundstage import audio, catalogue, paths, registry, verdicts
 from soundstage.committed import committed_shards
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
-from soundstage.listing import REASONS, audio_keys, content_hash
+from soundstage.files import whole_or_not_at_all
+from soundstage.listing import audio_keys, content_hash
 from soundstage.params import Component, Params, Waveform
 from soundstage.store.build import build
 from soundstage.store.read import Feature
 from soundstage.store.shards import Rejection, Row, Shard
 
 
-def _paths(listing: Path) -> dict[str, str]:
-    """Return content hash -> the first path that has it."""
-    table = pl.read_parquet(listing, columns=["path", "key"]).drop_nulls().sort("path")
-    return dict(table.unique("key", keep="first").select("key", "path").iter_rows())
+def _paths(listing: Path, keys: Sequence[str]) -> dict[str, str]:
+    """Return, of some content hashes, hash -> the first path that has it."""
+    table = pl.read_parquet(listing, columns=["path", "key"]).filter(pl.col("key").is_in(keys))
+    first = table.sort("path").unique("key", keep="first", maintain_order=True)
+    return dict(first.select("key", "path").iter_rows())
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,28 @@ class _Decode:
     limits: audio.Limits
 
     def __call__(self, _prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
-        path_of = _paths(self.listing)
+        path_of = _paths(self.listing, keys)
         for key in keys:
             file = self.root / path_of[key]
-            if content_hash(file) != key:
+            if not _is(file, key):
                 raise SoundstageError(f"{file}: changed since it was listed; run again")
             try:
-                y, channels = audio.decode(file, self.waveform.sr, self.limits)
+                clip = audio.decode(file, self.waveform.sr, self.limits)
             except audio.RejectedAudioError as verdict:
                 yield Rejection(key, verdict.reason, verdict.message)
                 continue
-            stored = audio.quantise(y, self.waveform.dtype)
-            yield Row(key, stored, {"channels": float(channels), **audio.level(y, stored)})
+            stored = audio.quantise(clip.y, self.waveform.dtype)
+            measured = {"channels": float(clip.channels), **audio.level(clip.y, stored)}
+            warned = {name: float(name in clip.warnings) for name in audio.WARNINGS}
+            yield Row(key, stored, measured | warned)
+
+
+def _is(file: Path, key: str) -> bool:
+    """Tell whether a file has the content that was listed; a FIFO in its place is not opened."""
+    try:
+        return file.is_file() and content_hash(file) == key
+    except OSError:
+        return False
 
 
 def decode(params: Params, name: str) -> dict[str, Any]:
@@ -55,13 +69,16 @@ def decode(params: Params, name: str) -> dict[str, Any]:
 
     Returns
     -------
-    What `metrics/ingest/<name>.json` holds: how many files were accepted and quarantined, by
-    reason, the hours of audio, and for PCM-8 the median signal-to-noise ratio in dB.
+    What `metrics/ingest/<name>.json` holds: how many files were accepted and quarantined, how many
+    of these are known to be broken, the reasons and warnings, the hours of audio, and for PCM-8
+    the median signal-to-noise ratio in dB. The quarantined files are listed in
+    `data/quarantine/<name>.parquet`, see `verdicts.SCHEMA`.
 
     Raises
     ------
     SoundstageError
-        A larger share than `decode.max_rejected_share` gives no waveform; lists the files.
+        A larger share than `decode.max_rejected_share` gives no waveform, those aside that the
+        data set knows to be broken; lists the files.
     """
     waveform, limits = params.top.waveforms[name], params.top.decode
     listing = pl.read_parquet(paths.FILES)
@@ -72,7 +89,7 @@ def decode(params: Params, name: str) -> dict[str, Any]:
         audio.Limits(
             audio.ffmpeg_binary(limits.ffmpeg),
             limits.timeout_seconds,
-            limits.max_seconds,
+            **limits.shaping,
             in_process=limits.ffmpeg == "bundled",  # who says "system" wants that binary
         ),
     )
@@ -85,57 +102,62 @@ def decode(params: Params, name: str) -> dict[str, Any]:
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         alone=replace(decoder, limits=replace(decoder.limits, in_process=False)),
-        crashed=lambda key: Rejection(key, "crashed", "kills the process that decodes it"),
+        crashed=lambda key: Rejection(key, "crashed", verdicts.REASONS["crashed"]),
         committed=partial(committed_shards, paths.STORE / name, description.fingerprint),
         seconds=lambda shard: sum(shape[0] for shape in shard.shapes) / waveform.sr,
     )
-    return _verdicts(listing, Feature(paths.STORE / name), limits.max_rejected_share)
+    return _verdicts(params, name, listing)
 
 
-def _verdicts(listing: pl.DataFrame, store: Feature, max_share: float) -> dict[str, Any]:
-    rejected = {key: (r.reason, r.message) for key, r in store.rejections().items()}
-    verdicts = [
-        (path, reason, REASONS[reason]) if reason else (path, *rejected[key])
-        for path, key, reason in listing.select("path", "key", "reason").iter_rows()
-        if reason or key in rejected
-    ]
-    lines = [f"  {path}: {reason}: {message}" for path, reason, message in verdicts]
-    if len(verdicts) > max_share * len(listing):
-        raise SoundstageError(
-            f"{len(verdicts)} of {len(listing)} files give no audio, more than "
-            f"decode.max_rejected_share = {max_share:g} allows; mend or remove them, or allow "
-            "more:\n" + "\n".join(lines)
-        )
-    if verdicts:
-        print(f"quarantined {len(verdicts)} of {len(listing)} files:", *lines, sep="\n")
-    table = store.table()
-    samples = table["shape"].list.first().sum()
-    found = {
-        "listed": len(listing),
-        "accepted": len(listing) - len(verdicts),
-        "quarantined": len(verdicts),
-        "hours": round(samples / store.index["sample_rate"] / 3600, 6),
-    }
-    if verdicts:
-        reasons = pl.Series([reason for _, reason, _ in verdicts]).value_counts(sort=True)
-        found["reason"] = dict(sorted(reasons.iter_rows()))
-    if "snr_db" in table.columns:
-        found["snr_db_median"] = round(float(np.median(table["snr_db"])), 3)
-    return found
+def _verdicts(params: Params, name: str, files: pl.DataFrame) -> dict[str, Any]:
+    """List, check, print and count the verdicts on the files of a listing."""
+    store, faults = Feature(paths.STORE / name), catalogue.faults(params.dataset)
+    table = verdicts.quarantined(files, store.rejections(), faults)
+    with whole_or_not_at_all(paths.QUARANTINE / f"{name}.parquet") as temporary:
+        table.write_parquet(temporary)
+    verdicts.check(table, len(files), params.top.decode.max_rejected_share)
+    rows = store.table()
+    sr = store.index["sample_rate"]
+    lines, counts = verdicts.odd(rows, sr, *catalogue.expected(params.dataset))
+    print(*verdicts.report(table, files, rows, faults), *lines, sep="\n")
+    return verdicts.metrics(table, len(files), rows, sr) | counts
+
+
+# What features use of libraries that load their parts on first use.
+_PARTS = ("scipy.fft", "scipy.signal", "librosa.filters")
 
 
 @dataclass(frozen=True)
 class _Extract:
-    """Computes a feature of the members of a shard; rejections of the source are handed on."""
+    """Computes a feature of the members of a shard; rejections of the source are handed on.
+
+    Of a clip whose row comes with the data set that row is taken, and `source` says whose it is.
+    """
 
     source: Path
     feature: Component
+    supply: catalogue.Supply
 
     def __call__(self, _prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
-        source = Feature(self.source)
         function = registry.component("features", self.feature.kind)
+        # The first row is computed while other workers wait (`build`): they import meanwhile.
+        for part in _PARTS:
+            if part.partition(".")[0] in sys.modules:
+                import_module(part)
+        return self._rows(function, keys)
+
+    def _rows(
+        self, function: Callable[..., np.ndarray], keys: Sequence[str]
+    ) -> Iterator[Row | Rejection]:
+        source = Feature(self.source)
         prepare = audio.samples if source.index["kind"] == "waveform" else np.asarray
+        columns = getattr(registry.load("features", self.feature.kind), "COLUMNS", ())
+        supplied = self.supply.reader(columns) if self.supply.names else None
         for key in keys:
+            given = supplied(key) if supplied and key in self.supply.names else None
+            if given is not None:
+                yield Row(key, given, source=self.supply.source)
+                continue
             shard = source.shard_of(key)
             if key in shard.rejections:
                 yield shard.rejections[key]
@@ -146,25 +168,26 @@ class _Extract:
                 )
             except ValueError as error:
                 raise SoundstageError(f"{self.feature.name}: clip {key}: {error}") from error
-            yield Row(key, array)
+            yield Row(key, array, source=shard.sources.get(key, ""))
 
 
 def extract(params: Params, name: str) -> None:
     """Compute one feature of every clip of its source."""
     feature = params.features[name]
     source = Feature(paths.STORE / feature.input)
+    supply = catalogue.Supply(params.dataset, name)
     # The source as it is, should it be another than params.yaml now describes.
     description = replace(describe(params, name), source_fingerprint=source.index["fingerprint"])
 
     def crashed(key: str) -> Rejection:
-        path = _paths(paths.FILES).get(key, key)
+        path = _paths(paths.FILES, [key]).get(key, key)
         raise SoundstageError(f"{name}: {path}: the process that computes it dies, also alone")
 
     build(
         paths.STORE / name,
         description,
-        source.members(),
-        _Extract(source.folder.resolve(), feature),
+        sorted({*source.members(), *supply.names}),
+        _Extract(source.folder.resolve(), feature, supply),
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         crashed=crashed,
@@ -177,6 +200,6 @@ def _audio_seconds(source: Feature, shard: Shard) -> float:
     """Return how much audio a feature's shard was made from; 0 where the source is no waveform."""
     if source.index["kind"] != "waveform":
         return 0.0
-    originals = ((source.shard_of(key), key) for key in shard.keys)
+    originals = ((source.shard_of(key), key) for key in shard.keys if key in source)
     samples = sum(original.shapes[original.position(key)][0] for original, key in originals)
     return samples / source.index["sample_rate"]

@@ -64,17 +64,20 @@ def component(folder: str, name: str) -> typing.Callable[..., Any]:
 
 
 @cache
-def _definition(folder: str, name: str, function: str) -> ast.FunctionDef:
-    file = source_file(folder, name)
+def _definition(file: Path, function: str) -> ast.FunctionDef:
+    """Return a function's definition, in the file or in the one of this package it comes from."""
     for node in ast.parse(file.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == function:
             return node
+        if isinstance(node, ast.ImportFrom) and function in {alias.name for alias in node.names}:
+            module = (node.module or "").removeprefix(f"{__package__}.")
+            return _definition(PACKAGE.joinpath(*module.split(".")).with_suffix(".py"), function)
     raise SoundstageError(f"{file.name}: defines no function {function!r}; name it as its file")
 
 
 def returns(folder: str, name: str) -> str:
     """Return a component's return annotation as written, e.g. `nn.Module`."""
-    annotation = _definition(folder, name, name).returns
+    annotation = _definition(source_file(folder, name), name).returns
     return ast.unparse(annotation) if annotation else ""
 
 
@@ -85,7 +88,7 @@ def parameters(folder: str, name: str, function: str | None = None) -> dict[str,
     -------
     name -> (annotation, default), the default `...` where the signature has none.
     """
-    arguments = _definition(folder, name, function or name).args
+    arguments = _definition(source_file(folder, name), function or name).args
     fields = {}
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if argument.annotation is None:

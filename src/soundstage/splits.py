@@ -1,86 +1,190 @@
 """Which clips train, validate and test.
 
-`group` (the default, and the honest one) keeps together what belongs together: the clips of a tune,
-of a song, of an artist, whatever the data set calls a group. `random` does not look at groups; it
-is here to show what that is worth.
+`honest` is the own leak-free split of a data set: an official one where there is one, else
+`group`. Besides the splits that a data set brings with it, there are for every one
 
-Both are stratified by genre, and stable: a group's place is a hash of its name and the seed, so a
-new track moves few others, and none that the shares do not force.
+group, artist, album, song   whole groups, artists ...: what belongs together stays together
+random         clip by clip: what is that worth?
+holdout        clip by clip, and the test clips validate too, as in papers without a third part
+tail           the last clips in order of their names are held out, and validate too
+by_segment     the segments of each clip are dealt over all parts, as in papers that cut songs into
+               pieces before they split
+
+The first five are stratified by genre, and stable: a unit's place is a hash of its name and the
+seed, so a new track moves few others, and none that the shares do not force. With `folds` they
+are cross-validation: fold `fold` tests, the next one validates.
 """
 
 import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from soundstage import registry
 from soundstage.errors import SoundstageError
+from soundstage.files import whole_or_not_at_all
+from soundstage.params import Split
 
 PARTS = ("train", "valid", "test")
+BY_SEGMENT = "by_segment"  # the part of a track whose segments are dealt one by one
 
 
 def _rank(seed: int, name: str) -> str:
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
-def _assign(tracks: pl.DataFrame, seed: int, valid: float, test: float) -> pl.DataFrame:
-    """Deal whole groups of each genre, in the order of their ranks: test first, then valid."""
+def _dealt(tracks: pl.DataFrame, unit: str, split: Split) -> pl.DataFrame:
+    """Deal the units of each genre, in the order of their ranks: test first, then valid.
+
+    A track whose unit is unknown is a unit of its own.
+    """
+    if not tracks[unit].count():
+        raise SoundstageError(f"split {unit!r}: the data set knows no {unit}; choose another split")
+    named = tracks.with_columns(unit=pl.coalesce(unit, "track"))
     units = (
-        tracks.group_by("group")
+        named.group_by("unit")
         .agg(genre=pl.col("genre").drop_nulls().mode().sort().first(), clips=pl.len())
         .with_columns(
-            pl.col("group")
-            .map_elements(lambda name: _rank(seed, name), return_dtype=pl.String)
+            pl.col("unit")
+            .map_elements(lambda name: _rank(split.seed, name), return_dtype=pl.String)
             .alias("rank")
         )
         .sort("rank")
     )
-    # The middle of a group, counted in clips of its genre, says on which side of a border it is.
+    # The middle of a unit, counted in clips of its genre, says on which side of a border it is.
     clips = pl.col("clips")
     middle = (clips.cum_sum() - clips / 2).over("genre") / clips.sum().over("genre")
+    if split.folds:
+        fold = (middle * split.folds).floor()
+        tests, validates = fold == split.fold, fold == (split.fold + 1) % split.folds
+    else:
+        tests, validates = middle < split.test, middle < split.test + split.valid
     part = (
-        pl.when(middle < test)
+        pl.when(tests)
         .then(pl.lit("test"))
-        .when(middle < test + valid)
+        .when(validates)
         .then(pl.lit("valid"))
         .otherwise(pl.lit("train"))
     )
-    return tracks.join(units.with_columns(part=part).select("group", "part"), on="group")
+    return named.join(units.with_columns(part=part).select("unit", "part"), on="unit")
 
 
-def group(tracks: pl.DataFrame, *, seed: int, valid: float, test: float) -> pl.DataFrame:
-    """Split by group: no group has clips in two parts."""
-    return _assign(tracks, seed, valid, test)
+def _validated_on_test(parts: pl.DataFrame) -> pl.DataFrame:
+    """Let the test clips be the validation clips too; those that validated train."""
+    merged = parts.with_columns(part=pl.col("part").replace("valid", "train"))
+    return pl.concat([merged, merged.filter(part="test").with_columns(part=pl.lit("valid"))])
 
 
-def random(tracks: pl.DataFrame, *, seed: int, valid: float, test: float) -> pl.DataFrame:
-    """Split clip by clip: clips of one group may train and test."""
-    return _assign(tracks.with_columns(group=pl.col("track")), seed, valid, test)
+def _holdout(tracks: pl.DataFrame, split: Split) -> pl.DataFrame:
+    return _validated_on_test(_dealt(tracks, "track", split).select("track", "part"))
 
 
-SPLITS: dict[str, Callable[..., pl.DataFrame]] = {"group": group, "random": random}
+def _tail(tracks: pl.DataFrame, split: Split) -> pl.DataFrame:
+    names = tracks["track"].sort()
+    first = len(names) - round(len(names) * split.test)
+    return _validated_on_test(
+        pl.DataFrame({"track": names}).with_columns(
+            part=pl.when(pl.int_range(pl.len()) < first)
+            .then(pl.lit("train"))
+            .otherwise(pl.lit("test"))
+        )
+    )
 
 
-def split(tracks: pl.DataFrame, name: str, *, seed: int, valid: float, test: float) -> pl.DataFrame:
+def _by_segment(tracks: pl.DataFrame, _split: Split) -> pl.DataFrame:
+    return tracks.select("track", part=pl.lit(BY_SEGMENT))
+
+
+def _by(unit: str) -> Callable[[pl.DataFrame, Split], pl.DataFrame]:
+    return lambda tracks, split: _dealt(tracks, unit, split)
+
+
+SPLITS: dict[str, Callable[[pl.DataFrame, Split], pl.DataFrame]] = {
+    **{unit: _by(unit) for unit in ("group", "artist", "album", "song")},
+    "random": _by("track"),
+    "holdout": _holdout,
+    "tail": _tail,
+    "by_segment": _by_segment,
+}
+_FOLDED = ("group", "artist", "album", "song", "random")
+
+
+def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.DataFrame]:
     """Deal tracks to the parts.
 
     Parameters
     ----------
-    tracks: see `tracks.SCHEMA`; valid, test: shares of the clips of each genre.
+    tracks: see `tracks.SCHEMA`; honest: the name of the data set's own leak-free split.
 
     Returns
     -------
-    track, part (`train`, `valid` or `test`), sorted by track.
+    The split's name, and track, part (`train`, `valid`, `test` or `by_segment`), sorted. A split
+    that a data set brings with it may leave tracks out; a track that validates may test as well.
 
     Raises
     ------
     SoundstageError
-        A part would be empty.
+        There is no such split, it cannot be had in folds, or a part would be empty.
     """
-    parts = SPLITS[name](tracks, seed=seed, valid=valid, test=test).select("track", "part")
-    empty = sorted(set(PARTS) - set(parts["part"]))
+    name = honest if split.name == "honest" else split.name
+    official = _official(tracks)
+    if split.folds and name not in _FOLDED:
+        raise SoundstageError(f"split {name!r}: has no folds; choose from: {', '.join(_FOLDED)}")
+    if name in set(official["split"]):
+        parts = official.filter(split=name)
+    elif name in SPLITS:
+        parts = SPLITS[name](tracks, split)
+    else:
+        choices = {"honest", *SPLITS, *official["split"]}
+        raise SoundstageError(f"split: no {name!r}; {registry.nearest(name, choices)}")
+    parts = parts.select("track", "part").unique().sort("track", "part")
+    empty = [] if name == "by_segment" else sorted(set(PARTS) - set(parts["part"]))
     if empty:
         raise SoundstageError(
             f"split {name!r} leaves no clips for {' and '.join(empty)}: "
             "raise split.valid or split.test, or add music"
         )
-    return parts.sort("track")
+    return name, parts
+
+
+def _official(tracks: pl.DataFrame) -> pl.DataFrame:
+    """Return track, split and part of the splits that a data set brings with it."""
+    entries = tracks.select("track", "splits").explode("splits").drop_nulls("splits")
+    return entries.unnest("splits")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which track is in which part, under the split of which name and parameters."""
+
+    name: str
+    split: Split
+    table: pl.DataFrame
+
+    def of_segments(self, track: str, n: int) -> list[str]:
+        """Return the parts of the `n` segments of a track that is dealt `by_segment`.
+
+        Each segment is dealt on its own, by a hash of the track, its number and the seed.
+        """
+        shares = [int(_rank(self.split.seed, f"{track}/{i}")[:13], 16) / 16**13 for i in range(n)]
+        test, valid = self.split.test, self.split.test + self.split.valid
+        return ["test" if s < test else "valid" if s < valid else "train" for s in shares]
+
+
+def write(parts: Parts, path: Path) -> None:
+    """Write parts to a Parquet file."""
+    about: dict[str, Any] = {"name": parts.name, "split": parts.split.model_dump()}
+    with whole_or_not_at_all(path) as temporary:
+        parts.table.write_parquet(temporary, metadata={"soundstage": json.dumps(about)})
+
+
+def read(path: Path) -> Parts:
+    """Read parts from a Parquet file."""
+    if not path.exists():
+        raise SoundstageError(f"{path}: no such file; run `dvc repro split`")
+    about = json.loads(pl.read_parquet_metadata(path)["soundstage"])
+    return Parts(about["name"], Split(**about["split"]), pl.read_parquet(path))

@@ -10,6 +10,9 @@ genre    its one genre, or null
 tags     its tags, or null where the data set has none
 group    what a split must keep together
 artist, album, song    null where unknown
+seconds  how long the data set says it is, or null
+splits   its part (`train`, `valid`, `test`) in each split that comes with the data set; a track may
+         have two parts in one split, or none
 """
 
 from pathlib import Path
@@ -29,7 +32,10 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "artist": pl.String,
     "album": pl.String,
     "song": pl.String,
+    "seconds": pl.Float64,
+    "splits": pl.List(pl.Struct({"split": pl.String, "part": pl.String})),
 }
+_OPTIONAL = ("genre", "tags", "artist", "album", "song", "seconds", "splits")
 
 
 def join(metadata: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
@@ -37,7 +43,9 @@ def join(metadata: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
 
     Parameters
     ----------
-    metadata: the columns of `SCHEMA` but key and reason; listing: see `listing.list_files`.
+    metadata: the columns of `SCHEMA` but key and reason; what a data set does not know may be left
+    out. A key that it states itself, of a track without a file, is kept.
+    listing: see `listing.list_files`.
 
     Returns
     -------
@@ -48,6 +56,11 @@ def join(metadata: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
     SoundstageError
         No tracks, two tracks of one name, or a track without a group or any label.
     """
+    metadata = metadata.with_columns(
+        pl.lit(None, SCHEMA[name]).alias(name)
+        for name in ("key", *_OPTIONAL)
+        if name not in metadata.columns
+    )
     if not len(metadata):
         raise SoundstageError("the data set has no tracks; is its folder complete?")
     twice = metadata.filter(pl.col("track").is_duplicated())["track"].unique().sort().to_list()
@@ -58,8 +71,9 @@ def join(metadata: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
     )
     if len(bare):
         raise SoundstageError(f"{bare['track'][0]}: needs a group, and a genre or tags")
-    joined = metadata.join(listing.select("path", "key", "reason"), on="path", how="left")
-    joined = joined.with_columns(
+    listed = listing.select("path", "reason", listed="key")
+    joined = metadata.join(listed, on="path", how="left")
+    joined = joined.with_columns(key=pl.coalesce("key", "listed")).with_columns(
         reason=pl.when(pl.col("key").is_null() & pl.col("reason").is_null())
         .then(pl.lit("missing"))
         .otherwise("reason")

@@ -8,7 +8,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 import pretty_midi
-import scipy.signal
+import scipy
 import soundfile
 
 from soundstage.datasets._scores import Score

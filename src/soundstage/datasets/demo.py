@@ -12,7 +12,7 @@ have a twin, which a split at random may put on the other side.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ LICENCE = (
     "Do not pass the audio on without having checked both."
 )
 METADATA = ("tracks.parquet",)
+HONEST = "group"
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ class _Clip:
 
 def fetch(
     root: Path,
+    _own: Path,
     *,
     clips_per_style: PositiveInt = 24,
     seconds: PositiveFloat = 10.0,
@@ -121,13 +123,13 @@ def fetch(
     _in_parallel("demo: render", "clips", _record, work)
 
 
-def tracks(root: Path, _files: Sequence[str]) -> pl.DataFrame:
+def tracks(_files: Sequence[str], metadata: Mapping[str, Path]) -> pl.DataFrame:
     """Return one row a clip: track, path, genre, tags, group, artist, album, song.
 
     `tags` (list of str) are the instrument, drone, mode, metre and class of tempo. `artist` is a
     chorale's composer or a tune's collector, `album` the collection, `song` the piece.
     """
-    return pl.read_parquet(root / METADATA[0])
+    return pl.read_parquet(metadata[METADATA[0]])
 
 
 def _known(root: Path) -> tuple[list[str], str | None]:
@@ -144,7 +146,7 @@ def _known(root: Path) -> tuple[list[str], str | None]:
             f"{table}: not made by the data set demo, or damaged; give demo a folder of its own, "
             "or delete the file"
         )
-    return tracks(root, [])["path"].to_list(), made_as
+    return pl.read_parquet(table)["path"].to_list(), made_as
 
 
 def _in_parallel(

@@ -5,17 +5,18 @@ from pathlib import Path
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from soundstage.datasets import demo
-from soundstage.datasets.demo import CITATION, LICENCE, METADATA, tracks
+from soundstage.datasets.demo import CITATION, HONEST, LICENCE, METADATA, tracks
 
-__all__ = ["CITATION", "LICENCE", "METADATA", "fetch", "tracks"]
+__all__ = ["CITATION", "HONEST", "LICENCE", "METADATA", "fetch", "tracks"]
 
 
 def fetch(
     root: Path,
+    own: Path,
     *,
     clips_per_style: PositiveInt = 10,
     seconds: PositiveFloat = 30.0,
     seed: NonNegativeInt = 0,
 ) -> None:
     """Render what is missing under `root`, see `demo.fetch`."""
-    demo.fetch(root, clips_per_style=clips_per_style, seconds=seconds, seed=seed)
+    demo.fetch(root, own, clips_per_style=clips_per_style, seconds=seconds, seed=seed)

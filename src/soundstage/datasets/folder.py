@@ -1,7 +1,7 @@
 """Any folder of genre folders: `root/<genre>/<clip>`, or `root/<genre>/<artist>/.../<clip>`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import polars as pl
@@ -11,9 +11,10 @@ from soundstage.errors import SoundstageError
 CITATION = "your own music"
 LICENCE = "your own"
 METADATA: tuple[str, ...] = ()
+HONEST = "group"
 
 
-def fetch(root: Path) -> None:
+def fetch(root: Path, _own: Path) -> None:
     """Check that the folder is there: it is yours, read in place, never written to."""
     if not root.is_dir():
         raise SoundstageError(
@@ -21,26 +22,21 @@ def fetch(root: Path) -> None:
         )
 
 
-def tracks(_root: Path, files: Sequence[str]) -> pl.DataFrame:
+def tracks(files: Sequence[str], _metadata: Mapping[str, Path]) -> pl.DataFrame:
     """Return a track a file: its genre is the first folder's name.
 
     A folder between genre and file is the artist, a further one the album. The group, which a
     split keeps together, is the artist where there is one, else the file itself. Files that lie
     in no folder have no genre and are left out, and so are folders, whose paths end in `/`.
-
-    A track is named by its path without the ending; with it where two would have one name
-    (`1.mp3` and `1.wav`).
     """
     files = [file for file in files if "/" in file and not file.endswith("/")]
-    stems = [str(PurePosixPath(file).with_suffix("")) for file in files]
-    count, paths = Counter(stems), set(files)
     rows = []
-    for file, stem in zip(files, stems, strict=True):
+    for track, file in zip(names(files), files, strict=True):
         genre, *between, name = PurePosixPath(file).parts
         artist, album = [*between, None, None][:2]
         rows.append(
             {
-                "track": file if count[stem] > 1 or stem in paths else stem,
+                "track": track,
                 "path": file,
                 "genre": genre,
                 "tags": None,
@@ -52,3 +48,16 @@ def tracks(_root: Path, files: Sequence[str]) -> pl.DataFrame:
         )
     schema = {"tags": pl.List(pl.String)} | dict.fromkeys(("artist", "album"), pl.String)
     return pl.DataFrame(rows, schema_overrides=schema)
+
+
+def names(files: Sequence[str]) -> list[str]:
+    """Name each track by its file's path without the ending.
+
+    With the ending where two would have one name (`1.mp3` and `1.wav`).
+    """
+    stems = [str(PurePosixPath(file).with_suffix("")) for file in files]
+    count, paths = Counter(stems), set(files)
+    return [
+        file if count[stem] > 1 or stem in paths else stem
+        for file, stem in zip(files, stems, strict=True)
+    ]

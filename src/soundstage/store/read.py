@@ -112,18 +112,19 @@ class Feature:
 
     def table(self) -> pl.DataFrame:
         """Return a row a clip: its key, shape, checksum and what was measured along with it."""
+        schema: dict[str, pl.DataType | type[pl.DataType]] = {
+            "key": pl.String,
+            "shape": pl.List(pl.Int64),
+            "checksum": pl.String,
+        }
         parts = [
             pl.DataFrame(
                 {"key": s.keys, "shape": s.shapes, "checksum": s.checksums, **s.attributes},
-                schema_overrides={
-                    "key": pl.String,
-                    "checksum": pl.String,
-                    "shape": pl.List(pl.Int64),
-                },
+                schema_overrides=schema,
             )
             for s in self.shards()
         ]
-        return pl.concat(parts, how="diagonal").sort("key")
+        return pl.concat([pl.DataFrame(schema=schema), *parts], how="diagonal").sort("key")
 
     def rejections(self) -> dict[str, Rejection]:
         """Return content hash -> why it has no row."""

@@ -20,6 +20,7 @@ from typing import Protocol
 
 import h5py
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,16 +29,20 @@ from soundstage.files import whole_or_not_at_all
 
 FORMAT = 1
 KEY_LENGTH = 32  # hex digits of a content hash
-OWN_COLUMNS = ("key", "checksum")  # of a Parquet shard, before those of the feature
+OWN_COLUMNS = ("key", "checksum", "source")  # of a Parquet shard, before those of the feature
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip's array and the scalars measured along with it."""
+    """One clip's array and the scalars measured along with it.
+
+    `source` says whose numbers they are where they came with a data set, and is "" for our own.
+    """
 
     key: str
     array: np.ndarray
     attributes: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Rejection:
 def checksum(array: np.ndarray) -> str:
     """Return the 16 hex digits of a row's BLAKE2b-64, over its bytes in C order."""
     return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
+
+
+def raw(array: np.ndarray) -> memoryview:
+    """Return the bytes of a C-contiguous array, to be written to."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 def suffix(axes: Sequence[str]) -> str:
@@ -115,6 +125,8 @@ def _hdf5(
             "checksum": np.array([checksum(row.array) for row in rows], "S16"),
             "rejected": np.frombuffer(_rejections_json(rejections), np.uint8),
         }
+        if any(row.source for row in rows):
+            datasets["source"] = np.array([row.source.encode() for row in rows])
         for name in sorted({name for row in rows for name in row.attributes}):
             datasets[f"attributes/{name}"] = np.array([row.attributes[name] for row in rows])
         for name, values in datasets.items():
@@ -129,7 +141,10 @@ def _parquet(
     values = {
         "key": pa.array([row.key for row in rows], pa.string()),
         "checksum": pa.array([checksum(row.array) for row in rows], pa.string()),
-    } | {name: pa.array(table[:, i]) for i, name in enumerate(columns)}
+    }
+    if any(row.source for row in rows):
+        values["source"] = pa.array([row.source for row in rows], pa.string())
+    values |= {name: pa.array(table[:, i]) for i, name in enumerate(columns)}
     metadata = {"format": str(FORMAT), "rejected": _rejections_json(rejections)}
     described = pa.table(values).replace_schema_metadata(metadata)
     content = BytesIO()
@@ -140,8 +155,8 @@ def _parquet(
 class Values(Protocol):
     """All values of a shard, in the order of its rows."""
 
-    def fill(self, array: np.ndarray, start: int) -> None:
-        """Fill a C-contiguous array of the shard's dtype with the values from `start` on."""
+    def fill(self, room: memoryview, start: int) -> None:
+        """Fill the bytes of an array of the shard's dtype with the values from `start` on."""
 
 
 class _HeldValues:
@@ -150,8 +165,9 @@ class _HeldValues:
     def __init__(self, flat: np.ndarray) -> None:
         self._flat = flat
 
-    def fill(self, array: np.ndarray, start: int) -> None:
-        array.reshape(-1)[:] = self._flat[start : start + array.size]
+    def fill(self, room: memoryview, start: int) -> None:
+        values = np.frombuffer(room, self._flat.dtype)
+        values[:] = self._flat[start : start + values.size]
 
 
 class _FileValues:
@@ -174,20 +190,19 @@ class _FileValues:
         if hasattr(self, "_file"):
             os.close(self._file)
 
-    def fill(self, array: np.ndarray, start: int) -> None:
+    def fill(self, room: memoryview, start: int) -> None:
         place = self._place + start * self._itemsize
         try:
-            read = os.preadv(self._file, [array.data], place)
-            if read != array.nbytes:
-                self._read_on(array, place, read)
+            read = os.preadv(self._file, (room,), place)
+            if read != room.nbytes:
+                self._read_on(room, place, read)
         except OSError as error:
             raise SoundstageError(
                 f"{self._path}: {error.strerror}; run `soundstage repair`"
             ) from error
 
-    def _read_on(self, array: np.ndarray, place: int, read: int) -> None:
+    def _read_on(self, rest: memoryview, place: int, read: int) -> None:
         """Read what one call did not: Linux stops at 2 GiB."""
-        rest = array.reshape(-1).view(np.uint8).data
         while read and read < len(rest):
             rest, place = rest[read:], place + read
             read = os.preadv(self._file, [rest], place)
@@ -216,7 +231,8 @@ class Shard:
     """An open shard, read-only.
 
     `keys` are the sorted content hashes of its rows, `shapes` their shapes, `starts` where each
-    begins among the shard's values, `checksums` theirs, `attributes` name -> (rows,) float64.
+    begins among the shard's values, `checksums` theirs, `attributes` name -> (rows,) float64,
+    `sources` key -> whose numbers a row holds, of those that came with a data set.
     Values are read when they are asked for; no file stays open.
     """
 
@@ -242,6 +258,7 @@ class Shard:
             self.shapes = [tuple(shape) for shape in file["shape"][:].tolist()]
             self.starts = file["offset"][:].tolist()
             self.rejections = _read_rejections(file["rejected"][:].tobytes())
+            said = [text.decode() for text in file["source"][:]] if "source" in file else []
             self.attributes = {k: v[:] for k, v in file.get("attributes", {}).items()}
             self.dtype = data.dtype
             # The dataset is contiguous and uncompressed, so that its bytes can be read without
@@ -249,6 +266,7 @@ class Shard:
             place = data.id.get_offset()
             if place is None and data.size:  # a dataset without values has none either
                 raise ValueError("its data are in chunks, or compressed")
+            self.sources = _sources(self.keys, said)
             sizes = [math.prod(shape) for shape in self.shapes]
             if self.starts != [0, *accumulate(sizes)][:-1] or sum(sizes) != data.size:
                 raise ValueError("its rows do not fill its data")
@@ -257,15 +275,21 @@ class Shard:
         )
 
     def _open_parquet(self) -> None:
-        table = pq.read_table(self.path, page_checksum_verification=True)
+        # Not pq.read_table, which imports what reads whole folders, and pandas.
+        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+            table = file.read()
         self.keys = table["key"].to_pylist()
         self.checksums = table["checksum"].to_pylist()
         self.rejections = _read_rejections(table.schema.metadata[b"rejected"])
         self.attributes = {}
-        columns = table.drop_columns(list(OWN_COLUMNS)).columns
-        flat = np.stack([column.to_numpy() for column in columns], axis=1).ravel()
-        self.shapes = [(len(columns),)] * len(self.keys)
-        self.starts = list(range(0, flat.size, len(columns)))
+        said = table["source"].to_pylist() if "source" in table.column_names else []
+        self.sources = _sources(self.keys, said)
+        own = [name for name in OWN_COLUMNS if name in table.column_names]
+        # By way of polars, since pyarrow's to_numpy imports pandas where that is installed.
+        values = pl.DataFrame(table.drop_columns(own))
+        flat = np.ascontiguousarray(values.to_numpy()).ravel()
+        self.shapes = [(values.width,)] * len(self.keys)
+        self.starts = list(range(0, flat.size, values.width))
         self.dtype = flat.dtype
         self._opened = partial(_HeldValues, flat)
 
@@ -285,7 +309,7 @@ class Shard:
         """Return a key's row as a read-only array."""
         i = self._position[key]
         array = np.empty(self.shapes[i], self.dtype)
-        self.values().fill(array, self.starts[i])
+        self.values().fill(raw(array), self.starts[i])
         array.flags.writeable = False
         return array
 
@@ -298,7 +322,12 @@ class Shard:
         i, array = self._position[key], self.array(key)
         if checksum(array) != self.checksums[i]:
             raise SoundstageError(f"{self.path}: row {key} is damaged; run `soundstage repair`")
-        return Row(key, array, {name: float(v[i]) for name, v in self.attributes.items()})
+        attributes = {name: float(v[i]) for name, v in self.attributes.items()}
+        return Row(key, array, attributes, self.sources.get(key, ""))
+
+
+def _sources(keys: Sequence[str], said: Sequence[str]) -> dict[str, str]:
+    return {key: source for key, source in zip(keys, said, strict=bool(said)) if source}
 
 
 def _read_rejections(text: bytes) -> dict[str, Rejection]:

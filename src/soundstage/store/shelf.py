@@ -163,9 +163,14 @@ def _known(path: Path, wanted: Set[str]) -> dict[str, Row | Rejection]:
         if key in shard.rejections:
             if whole and shard.rejections[key].reason not in TRANSIENT:
                 found[key] = shard.rejections[key]
-        elif key in shard and (whole or (shard.intact(key) and not shard.attributes)):
+        elif key in shard and (whole or (shard.intact(key) and not _said_of(shard))):
             found[key] = shard.row(key)
     return found
+
+
+def _said_of(shard: Shard) -> bool:
+    """Tell whether a shard says more of its rows than their checksums cover."""
+    return bool(shard.attributes or shard.sources)
 
 
 def _alive(pid: int) -> bool:

@@ -1,0 +1,87 @@
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from soundstage import splits, tracks
+from soundstage.datasets import _gtzan, gtzan_features
+from soundstage.errors import SoundstageError
+from soundstage.features.librosa_stats import COLUMNS
+from soundstage.params import Split
+
+REFERENCE = os.environ.get("SOUNDSTAGE_REFERENCE")
+
+
+def write(folder, names, label=None):
+    path = folder / gtzan_features.TABLES["3s"]
+    with path.open("w", newline="") as text:
+        rows = csv.writer(text)
+        rows.writerow(["filename", *reversed(COLUMNS), "label"])
+        for i, name in enumerate(names):
+            values = [i + j / 100 for j in range(len(COLUMNS))]
+            rows.writerow([name, *reversed(values), label or name.partition(".")[0]])
+    return {path.name: path}
+
+
+def test_a_row_is_a_track_and_the_tenths_of_a_song_are_a_group(tmp_path):
+    metadata = write(tmp_path, ["blues.00000.0.wav", "blues.00000.1.wav", "rock.00007.9.wav"])
+    table = gtzan_features.tracks([], metadata, table="3s")
+    assert table.select("track", "path", "genre", "group").rows() == [
+        ("blues.00000.0", "features_3_sec.csv#blues.00000.0.wav", "blues", "blues.00000"),
+        ("blues.00000.1", "features_3_sec.csv#blues.00000.1.wav", "blues", "blues.00000"),
+        ("rock.00007.9", "features_3_sec.csv#rock.00007.9.wav", "rock", "rock.00007"),
+    ]
+    assert table["key"].n_unique() == 3
+    assert set(table["key"].str.len_chars()) == {32}
+
+
+def test_the_statistics_are_found_by_the_names_of_their_columns(tmp_path):
+    metadata = write(tmp_path, ["blues.00000.0.wav", "rock.00007.9.wav"])
+    rows = gtzan_features.supplied(pl.DataFrame(), metadata, table="3s")["librosa_stats"]
+    keys = gtzan_features.tracks([], metadata, table="3s")["key"]
+    assert rows["key"].to_list() == keys.to_list()
+    read = gtzan_features.supplier("librosa_stats", COLUMNS, tmp_path, metadata, table="3s")
+    np.testing.assert_allclose(read(rows["name"][1]), 1 + np.arange(58) / 100)
+    with pytest.raises(SoundstageError, match="lacks the column 'loudness'"):
+        gtzan_features.supplier("f", ["loudness"], tmp_path, metadata, table="3s")(rows["name"][0])
+
+
+@pytest.mark.parametrize("names", [["blues.0.wav"], ["polka.00000.wav"], [""]])
+def test_a_row_that_is_no_song_is_named_with_its_line(names, tmp_path):
+    with pytest.raises(SoundstageError, match=r"features_3_sec\.csv:2: "):
+        gtzan_features.tracks([], write(tmp_path, names), table="3s")
+    with pytest.raises(SoundstageError, match="with the label 'pop'"):
+        gtzan_features.tracks([], write(tmp_path, ["rock.00000.wav"], label="pop"), table="3s")
+
+
+def test_no_table_says_what_to_put_where(tmp_path):
+    with pytest.raises(SoundstageError, match=r"features_30_sec\.csv: no such file.*Say `root:`"):
+        gtzan_features.fetch(tmp_path, tmp_path)
+
+
+@pytest.mark.skipif(not REFERENCE, reason="SOUNDSTAGE_REFERENCE names no folder of real tables")
+def test_the_real_table_has_the_published_split():
+    folder = Path(str(REFERENCE), "gtzan")
+    metadata = {n: folder / n for n in gtzan_features.METADATA if (folder / n).is_file()}
+    assert metadata.keys() >= set(_gtzan.LISTS.values())
+    listing = pl.DataFrame(schema={"path": pl.String, "key": pl.String, "reason": pl.String})
+    table = tracks.join(gtzan_features.tracks([], metadata), listing)
+    assert len(table) == 1000
+    assert table["reason"].null_count() == 1000
+    assert set(table["genre"].value_counts()["count"]) == {100}
+    for name, counts in {
+        "fault_filtered": {"train": 443, "valid": 197, "test": 290},
+        "fault_filtered_holdout": {"train": 640, "valid": 290, "test": 290},
+    }.items():
+        split = Split(name=name, seed=0, valid=0.1, test=0.1, folds=None, fold=0)
+        _, parts = splits.split(table, split, honest=gtzan_features.HONEST)
+        assert dict(parts["part"].value_counts().iter_rows()) == counts
+    read = gtzan_features.supplier("librosa_stats", COLUMNS, folder, metadata)
+    golden = dict(zip(COLUMNS, read("blues.00000.au"), strict=True))
+    assert golden["length"] == 661_794
+    assert golden["tempo"] == 123.046875
+    assert golden["chroma_stft_mean"] == pytest.approx(0.35008812)
+    assert golden["mfcc1_var"] == pytest.approx(2564.20752)

@@ -1,0 +1,269 @@
+import datetime
+import inspect
+import random
+
+import polars as pl
+import pytest
+
+from soundstage import registry
+from soundstage.datasets import table
+from soundstage.errors import SoundstageError
+from soundstage.tracks import SCHEMA
+
+FILES = ["a.mp3", "b.mp3", "c/d.mp3", "c/=1+1.mp3"]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that writes a table and reads its tracks."""
+
+    def read(content, *, name="tracks.csv", files=FILES, **parameters):
+        file = tmp_path / name
+        if isinstance(content, pl.DataFrame):
+            content.write_parquet(file)
+        else:
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return table.tracks(files, {name: file}, table=name, **parameters)
+
+    return read
+
+
+@pytest.fixture
+def mistakes(read):
+    """Return a function that reads a table and returns what the error says, line by line."""
+
+    def mistakes(*content, **parameters):
+        with pytest.raises(SoundstageError) as error:
+            read(*content, **parameters)
+        return [line.partition(": ")[2] for line in str(error.value).splitlines()]
+
+    return mistakes
+
+
+def test_columns_of_the_usual_names_need_no_parameters(read):
+    found = read(
+        "path,genre,artist,album,song,split\n"
+        "c/d.mp3,rock,The Who,Tommy,Sparks,train\n"
+        "a.mp3,pop,,One,,Validation\n"
+        "b.mp3,pop,,,B,\n"
+        "c/=1+1.mp3,=cmd|' /C calc'!A0,@SUM(A1),,,TEST\n"
+    )
+    names = ["track", "path", "genre", "tags", "group", "artist", "album", "song", "splits"]
+    assert found.columns == names
+    assert all(found.schema[name] == SCHEMA[name] for name in names)
+
+    def given(part):
+        return [{"split": "given", "part": part}]
+
+    assert found.rows() == [
+        ("c/d", "c/d.mp3", "rock", None, "The Who", "The Who", "Tommy", "Sparks", given("train")),
+        ("a", "a.mp3", "pop", None, "One", None, "One", None, given("valid")),
+        ("b", "b.mp3", "pop", None, "B", None, None, "B", []),
+        ("c/=1+1", "c/=1+1.mp3", "=cmd|' /C calc'!A0", None, "@SUM(A1)", "@SUM(A1)", None, None,
+         given("test")),
+    ]  # fmt: skip
+
+
+def test_without_more_than_a_label_the_group_is_the_file(read):
+    found = read("path,genre\na.mp3,rock\n./c//d.mp3, pop \n")
+    assert found.select("track", "path", "genre", "group").rows() == [
+        ("a", "a.mp3", "rock", "a.mp3"),
+        ("c/d", "c/d.mp3", "pop", "c/d.mp3"),
+    ]
+    assert found["splits"].null_count() == found["artist"].null_count() == 2
+
+
+def test_columns_may_have_any_names(read):
+    found = read(
+        "id,file,style,who,genre\n7,a.mp3,rock,Who,x\n8,b.mp3,pop,Who,x\n",
+        path="file", genre="style", artist="who", track="id",
+    )  # fmt: skip
+    assert found.select("track", "genre", "group").rows() == [
+        ("7", "rock", "Who"),
+        ("8", "pop", "Who"),
+    ]
+
+
+def test_a_group_of_its_own_comes_before_the_artist(read):
+    found = read("path,genre,artist,group\na.mp3,x,Who,g\nb.mp3,x,Who,\n")
+    assert found["group"].to_list() == ["g", "Who"]
+
+
+def test_several_labels_in_one_column(read):
+    found = read("path,tags\na.mp3,rock| loud |rock\nb.mp3,\nc/d.mp3,slow\n")
+    assert found["tags"].to_list() == [["rock", "loud"], [], ["slow"]]
+    assert found["genre"].null_count() == 3
+    found = read("path;labels\na.mp3;rock, loud\n", tags="labels", separator=",")
+    assert found["tags"].to_list() == [["rock", "loud"]]
+
+
+def test_labels_in_columns_of_their_own(read):
+    text = (
+        "clip_id\tguitar\tno vocals\tmp3_path\n2\t1\t0\ta.mp3\n6\t0\t0\tb.mp3\n9\t1\t1\tc/d.mp3\n"
+    )
+    columns = {"path": "mp3_path", "track": "clip_id"}
+    found = read(text, tag_columns="*", **columns)
+    assert found["tags"].to_list() == [["guitar"], [], ["guitar", "no vocals"]]
+    assert found["track"].to_list() == ["2", "6", "9"]
+    found = read(text, tag_columns="no vocals", **columns)
+    assert found["tags"].to_list() == [[], [], ["no vocals"]]
+    text = "path,a,b,n\na.mp3,True,false,7\nb.mp3,0.0,1.0,8\n"
+    assert read(text, tag_columns="b|a")["tags"].to_list() == [["a"], ["b"]]
+
+
+def test_parquet_holds_lists_numbers_and_booleans(read):
+    content = pl.DataFrame(
+        {
+            "path": ["a.mp3", "b.mp3"],
+            "tags": [["rock", "loud"], None],
+            "genre": pl.Series(["x", None], dtype=pl.Categorical),
+            "artist": [7, None],
+            "album": [datetime.date(1969, 5, 23), None],
+            "loud": [True, False],
+            "soft": [0, 1],
+            "embedding": [{"x": 1.0}, {"x": 2.0}],
+        }
+    )
+    found = read(content, name="x.parquet")
+    assert found.select("genre", "tags", "artist", "album", "group").rows() == [
+        ("x", ["rock", "loud"], "7", "1969-05-23", "7"),
+        (None, [], None, None, "b.mp3"),
+    ]
+    found = read(content.drop("tags", "genre"), name="x.parquet", tag_columns="loud|soft")
+    assert found["tags"].to_list() == [["loud"], ["soft"]]
+
+
+@pytest.mark.parametrize("encode", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_texts_as_other_programs_write_them(read, mistakes, encode, end):
+    rows = ["path,genre,song", 'a.mp3,"rock, hard","one', 'two ""three"""', "", "b.mp3,Čoček,x", ""]
+    found = read(end.join(rows).encode(encode))
+    assert found["genre"].to_list() == ["rock, hard", "Čoček"]
+    assert found["song"][0] == f'one{end}two "three"'
+    rows[-1] = "none.mp3,pop,x"
+    assert mistakes(end.join(rows).encode(encode)) == [
+        "paths of no audio in the folder (1): line 6: 'none.mp3'"
+    ]
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines(mistakes):
+    said = mistakes(
+        "path,genre,song,split\n"
+        "a.mp3,,x,train\n"
+        '"b.mp3",rock,"a\nb",trian\n'
+        "../secret.mp3,rock,x,test\n"
+        "/etc/passwd,rock,x,test\n"
+        "C:\\music\\1.mp3,rock,x,test\n"
+        ",rock,x,test\n"
+        "./a.mp3,rock,x,holdout\n"
+        + "".join(f"{i}.mp3,rock,x,\n" for i in range(7)),
+        artist="sonk",
+    )  # fmt: skip
+    assert said == [
+        "no column 'sonk' (`artist`); did you mean 'song'?",
+        "paths that leave the folder, or none (4): line 5: '../secret.mp3', line 6: '/etc/passwd', "
+        "line 7: 'C:\\\\music\\\\1.mp3', line 8: ''",
+        "paths that occur twice (2): line 2: 'a.mp3', line 9: 'a.mp3'",
+        "paths of no audio in the folder (7): line 10: '0.mp3', line 11: '1.mp3', "
+        "line 12: '2.mp3', line 13: '3.mp3', line 14: '4.mp3', ...",
+        "empty labels (1): line 2: 'a.mp3'",
+        "parts other than train, training, valid, validation, validate, val, dev, development, "
+        "test, testing (2): line 3: 'trian', line 9: 'holdout'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "parameters", "said"),
+    [
+        ("file,genre\na.mp3,x\n", {}, ["no column 'path' (`path`); choose from: file, genre"]),
+        ("path,genres\na.mp3,x\n", {}, [
+            "has no labels: name a column by `genre`, `tags` or `tag_columns`; "
+            "did you mean 'genres'?"
+        ]),
+        ("path,genre\n", {}, ["has no rows"]),
+        ("", {}, ["has no rows"]),
+        ("path,genre,genre\na.mp3,x,y\n", {}, ["columns that occur twice: 'genre'"]),
+        ("path,genre\na.mp3\nb.mp3,x\nc/d.mp3,x,y\n", {}, [
+            "rows without 2 fields (2): line 2: 1, line 4: 3"
+        ]),
+        ("path,tags\na.mp3,x||y\nb.mp3,z|\n", {}, ["empty tags (2): line 2: 'x||y', line 3: 'z|'"]),
+        ("path,tags\na.mp3,\n", {}, ["no row has a tag"]),
+        ("path,tags\na.mp3,x\n", {"separator": ""}, [
+            "`separator` is empty; say which sign stands between tags"
+        ]),
+        ("path,n,x\na.mp3,2,1\nb.mp3,,1\n", {"tag_columns": "*"}, [
+            "tags in 'n' that are neither 0 nor 1 (2): line 2: '2', line 3: ''"
+        ]),
+        ("path,rock\na.mp3,1\n", {"tag_columns": "rocc|pop"}, [
+            "no column 'rocc' (`tag_columns`); did you mean 'rock'?",
+            "no column 'pop' (`tag_columns`); choose from: path, rock",
+        ]),
+        ("path,tags,x\na.mp3,y,1\n", {"tag_columns": "x"}, [
+            "has tags in one column and in several; name one or the others"
+        ]),
+        ("path,genre,track\na.mp3,x,1\nb.mp3,x,1\nc/d.mp3,x,\n", {}, [
+            "names of tracks that are empty or occur twice (3): line 2: '1', line 3: '1', "
+            "line 4: ''"
+        ]),
+        ("path,genre\na\0.mp3,x\n", {}, [
+            "paths that leave the folder, or none (1): line 2: 'a\\x00.mp3'"
+        ]),
+        ('path,genre\na.mp3,x\n"b.mp3,x\n', {}, ["line 3: unexpected end of data"]),
+        (b"path,genre\na.mp3,x\nb.mp3,\xe9\n", {}, [
+            "line 3: is not UTF-8; save the table as UTF-8"
+        ]),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_told(mistakes, content, parameters, said):
+    assert mistakes(content, **parameters) == said
+
+
+def test_lists_are_read_as_tags_alone(mistakes):
+    content = pl.DataFrame({"path": ["a.mp3"], "genre": [["x"]]})
+    assert "lists in the column 'genre' (1): row 1: ['x']" in mistakes(content, name="x.parquet")
+
+
+def test_damaged_parquet_is_said_or_read(read, tmp_path):
+    pl.DataFrame({"path": ["a.mp3"], "tags": [["x"]]}).write_parquet(tmp_path / "whole")
+    whole, rng, told = (tmp_path / "whole").read_bytes(), random.Random(0), 0
+    for _ in range(300):
+        torn = bytearray(whole)
+        for _ in range(rng.randrange(1, 5)):
+            torn[rng.randrange(len(torn))] = rng.randrange(256)
+        try:
+            read(bytes(torn), name="x.parquet")
+        except SoundstageError:
+            told += 1
+    assert told > 200
+
+
+def test_fetching_checks_folder_and_table_before_the_audio_is_looked_at(tmp_path):
+    with pytest.raises(SoundstageError, match=r"no such folder; say `root:"):
+        table.fetch(tmp_path / "none", tmp_path)
+    with pytest.raises(SoundstageError, match=r"tracks\.csv: no such table; say `table: labels"):
+        table.fetch(tmp_path, tmp_path)
+    (tmp_path / "labels.csv").write_text("path,genre\na.mp3,x\n")
+    with pytest.raises(SoundstageError, match=r"no audio in the folder \(1\): line 2: 'a\.mp3'"):
+        table.fetch(tmp_path, tmp_path, table="labels.csv")
+    (tmp_path / "a.mp3").touch()
+    table.fetch(tmp_path, tmp_path, table="labels.csv")
+
+
+def test_the_table_may_lie_elsewhere(tmp_path):
+    root = tmp_path / "music"
+    root.mkdir()
+    (root / "a.mp3").touch()
+    file = tmp_path / "mine.tsv"
+    file.write_text("path\tgenre\na.mp3\tx\n")
+    table.fetch(root, tmp_path / "own", table=str(file))
+    name = table.METADATA[0].format(table=str(file))
+    found = table.tracks(["a.mp3"], {name: root / name}, table=str(file))
+    assert found["genre"].to_list() == ["x"]
+
+
+def test_both_functions_take_the_parameters_that_params_yaml_may_say():
+    fields = registry.parameters("datasets", "table", "fetch")
+    assert registry.parameters("datasets", "table", "tracks") == fields
+    assert fields["separator"] == (str, "|")
+    assert fields["artist"] == (str | None, None)
+    assert inspect.getfullargspec(table.tracks).args == ["files", "metadata"]

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from soundstage import params, registry
+from soundstage.descriptions import _constant, describe
+
+ROOT = Path(__file__).parents[1]
+PARAMS = params.load(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("name", PARAMS.features)
+def test_constants_are_those_of_the_module(name):
+    description = describe(PARAMS, name)
+    module = import_module(f"soundstage.features.{PARAMS.features[name].kind}")
+    assert (description.axes, description.dtype) == (module.AXES, module.DTYPE)
+    assert description.unit == module.UNIT
+    assert description.columns == getattr(module, "COLUMNS", ())
+
+
+@pytest.fixture
+def constant(tmp_path, monkeypatch):
+    """Return a function that reads a constant of a feature with a given text."""
+    (tmp_path / "features").mkdir()
+    monkeypatch.setattr(registry, "PACKAGE", tmp_path)
+
+    def read(text, name):
+        (tmp_path / "features" / "new.py").write_text(text)
+        return _constant("new", name)
+
+    return read
+
+
+@pytest.mark.parametrize("text", ['UNIT = "Hz"', 'UNIT: str = "Hz"'])
+def test_a_constant_that_is_written_out_costs_no_import(constant, text):
+    assert constant(f"import nowhere\n{text}\n", "UNIT") == "Hz"
+    assert constant(f"import nowhere\n{text}\n", "COLUMNS") == ()
+
+
+def test_to_describe_a_feature_takes_none_of_the_libraries_that_compute_it():
+    code = (
+        "import sys; from soundstage import params; from soundstage.descriptions import describe\n"
+        "describe(params.load(), 'mfcc')\n"
+        "print({'numba', 'librosa', 'scipy.signal'} & sys.modules.keys())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "set()"
