@@ -1,34 +1,36 @@
 """Trained models on disk: `about.json`, and weights that are data, never code.
 
-Torch weights are kept as safetensors, scikit-learn estimators as skops, which loads only types it
-knows. No pickle anywhere.
+Networks are kept as safetensors, scikit-learn's estimators as skops, XGBoost's trees as their own
+JSON. No pickle anywhere; and as a file is data from anywhere, all that it says is checked first.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import skops.io
 import torch
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, create_model
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from soundstage import registry
+from soundstage import estimators, registry
 from soundstage.errors import SoundstageError
+from soundstage.estimators import Estimator
 from soundstage.files import whole_or_not_at_all, write_json
 from soundstage.loading import Segments
-from soundstage.params import Component
+from soundstage.params import Component, Section
 from soundstage.training import device
+from soundstage.untrusted_skops import UntrustedFileError
 
-# Parts of scikit-learn that are not on skops' own list of types.
-TRUSTED = [
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._TemperatureScaling",
-    "sklearn.model_selection._split.StratifiedKFold",
-]
+LARGEST = 2**28  # numbers of one input: more than four hours at 16 kHz
+GIVEN = ("seed", "multilabel")  # to estimators, by training
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ class About:
     `train_shares`: the share of training clips in each class; what the baselines know.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
     model: str
     kind: str
     arguments: dict[str, Any]
-    input_shape: Sequence[int]
-    classes: Sequence[str]
+    input_shape: Annotated[Sequence[PositiveInt], Field(min_length=1, max_length=4)]
+    classes: Annotated[Sequence[str], Field(min_length=2, max_length=10_000)]
     multilabel: bool
-    train_shares: Sequence[float]
+    train_shares: Sequence[Share]
 
 
 def _is_network(kind: str) -> bool:
@@ -52,7 +56,7 @@ def _is_network(kind: str) -> bool:
 
 
 def create(about: About, *, seed: int) -> Any:
-    """Return an untrained model: an `nn.Module` with seeded weights, or a scikit-learn estimator.
+    """Return an untrained model: an `nn.Module` with seeded weights, or an `Estimator`.
 
     Raises
     ------
@@ -61,7 +65,16 @@ def create(about: About, *, seed: int) -> Any:
     """
     function = registry.component("models", about.kind)
     if not _is_network(about.kind):
-        return function(seed=seed, multilabel=about.multilabel, **about.arguments)
+        if len(about.input_shape) != 1:
+            raise SoundstageError(
+                f"{about.model}: reads a row of numbers, not arrays of shape "
+                f"{tuple(about.input_shape)}; give it an input such as librosa_stats"
+            )
+        asked = registry.parameters("models", about.kind)
+        given = {"seed": seed, "multilabel": about.multilabel}
+        given = {name: value for name, value in given.items() if name in asked}
+        pipeline = function(**given, **about.arguments)
+        return Estimator(pipeline, np.array(about.train_shares), about.multilabel)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
@@ -78,21 +91,66 @@ def save(model: Any, about: About, folder: Path) -> None:
         with whole_or_not_at_all(folder / "weights.safetensors") as temporary:
             save_file(state, temporary)
     else:
-        with whole_or_not_at_all(folder / "estimator.skops") as temporary:
-            skops.io.dump(model, temporary)
+        estimators.save(model, folder)
 
 
 def load(folder: Path) -> tuple[Any, About]:
-    """Read a model from a folder. Runs no code from it."""
+    """Read a model from a folder. Runs no code from it.
+
+    Raises
+    ------
+    SoundstageError
+        There is none, or what the folder holds is damaged, or not what its `about.json` says.
+    """
     try:
-        about = About(**json.loads((folder / "about.json").read_text("utf-8")))
+        about = _read_about(folder / "about.json")
         if not _is_network(about.kind):
-            return skops.io.load(folder / "estimator.skops", trusted=TRUSTED), about
+            untrained = create(about, seed=0)
+            return estimators.load(untrained, about.input_shape[0], folder), about
+        weights = load_file(folder / "weights.safetensors")
+        _check_weights(weights, about)
         model = create(about, seed=0)
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        model.load_state_dict(weights)
         return model.to(device()).eval(), about
     except FileNotFoundError as error:
         raise SoundstageError(f"{error.filename}: no such file; run `dvc repro train`") from error
+    except (SafetensorError, UntrustedFileError) as error:
+        raise SoundstageError(f"{folder}: {error}; run `dvc repro --force train`") from error
+
+
+def _read_about(file: Path) -> About:
+    try:
+        about = TypeAdapter(About).validate_json(file.read_bytes())
+        if len({len(about.classes), len(set(about.classes)), len(about.train_shares)}) > 1:
+            raise UntrustedFileError(f"{file.name}: classes and train_shares do not match")
+        if prod(about.input_shape) > LARGEST:
+            raise UntrustedFileError(f"{file.name}: input_shape {about.input_shape} is absurd")
+        fields = registry.parameters("models", about.kind)
+        own = {name: field for name, field in fields.items() if name not in GIVEN}
+        arguments: Any = create_model(about.kind, __base__=Section, **own)
+        checked = arguments.model_validate_json(json.dumps(about.arguments))
+        return replace(about, arguments={name: getattr(checked, name) for name in own})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UntrustedFileError(f"{file.name}: {where}: {first['msg']}") from error
+
+
+def _check_weights(weights: dict[str, torch.Tensor], about: About) -> None:
+    """Check weights against those of the untrained network, made without memory for its own."""
+    with torch.device("meta"):
+        expected = create(about, seed=0).state_dict()
+    if missing := weights.keys() ^ expected.keys():
+        raise UntrustedFileError(f"weights are not of a {about.kind}: {sorted(missing)[0]}")
+    for name, value in weights.items():
+        if (value.shape, value.dtype) != (expected[name].shape, expected[name].dtype):
+            raise UntrustedFileError(
+                f"weight {name} is {tuple(value.shape)} {value.dtype}, which a {about.kind} for "
+                f"{len(about.classes)} classes has as {tuple(expected[name].shape)} "
+                f"{expected[name].dtype}"
+            )
+        if not value.isfinite().all():
+            raise UntrustedFileError(f"weight {name} is not finite")
 
 
 def component_about(component: Component, segments: Segments) -> About:
@@ -117,15 +175,42 @@ def component_about(component: Component, segments: Segments) -> About:
 def predict(model: Any, segments: Segments, *, batch_size: int = 16) -> np.ndarray:
     """Return the probabilities (n, classes) float64 that a model gives each segment.
 
-    They sum to 1 for genres; for tags each is on its own.
+    They sum to 1 for genres; for tags each is on its own. Estimators read `estimators.ROWS` rows at
+    once, whatever `batch_size` is.
+
+    Raises
+    ------
+    SoundstageError
+        The model was trained for another number of classes, or cannot read a segment.
     """
-    if not isinstance(model, nn.Module):
-        X, _ = segments.batch(range(len(segments)))
-        return np.asarray(model.predict_proba(X), np.float64)
-    where = next(model.parameters()).device
-    found = []
-    for start in range(0, len(segments), batch_size):
-        X, _ = segments.batch(range(start, min(start + batch_size, len(segments))))
-        logits = model(torch.from_numpy(X).to(where)).double()
-        found.append(torch.sigmoid(logits) if segments.view.about.multilabel else logits.softmax(1))
-    return torch.cat(found).cpu().numpy()
+    about = segments.view.about
+    if isinstance(model, Estimator):
+        found = [_ask(model, segments, rows) for rows in _batches(len(segments), estimators.ROWS)]
+    else:
+        where = next(model.parameters()).device
+        found = []
+        for rows in _batches(len(segments), batch_size):
+            X, _ = segments.batch(rows)
+            logits = model(torch.from_numpy(X).to(where)).double()
+            given = torch.sigmoid(logits) if about.multilabel else logits.softmax(1)
+            found.append(given.cpu().numpy())
+    probabilities = np.concatenate(found)
+    if probabilities.shape[1] != len(about.classes):
+        raise SoundstageError(
+            f"{about.model}: the checkpoint knows {probabilities.shape[1]} classes, the view "
+            f"{len(about.classes)}; run `dvc repro train`"
+        )
+    return probabilities
+
+
+def _batches(n: int, size: int) -> list[range]:
+    return [range(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _ask(model: Estimator, segments: Segments, rows: range) -> np.ndarray:
+    X, _ = segments.batch(rows)
+    try:
+        return model.predict_proba(X)
+    except ValueError as error:
+        about = segments.view.about
+        raise SoundstageError(f"{about.model}: part {segments.part!r}: {error}") from error

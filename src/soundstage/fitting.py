@@ -16,21 +16,23 @@ def fit(
 
     Returns
     -------
-    The trained `nn.Module` or scikit-learn estimator, and what a checkpoint says of it. The curves
+    The trained `nn.Module` or `Estimator`, and what a checkpoint says of it. The curves
     of a network's training are written to the folder `curves`; an estimator has none.
 
     Raises
     ------
     SoundstageError
-        The model cannot be trained on these clips: too few of a class, or of too short an input.
+        The model cannot be trained on these clips: too few of a class, of too short an input, or
+        (an estimator) with numbers missing in their rows.
     """
     segments = Segments(view, "train")
     about = checkpoints.component_about(component, segments)
     model = checkpoints.create(about, seed=seed)
     curves.mkdir(parents=True, exist_ok=True)
     if component.training:
-        return training.train(model, view, component.training, seed=seed, curves=curves), about
+        return training.train(model, component, view, seed=seed, curves=curves), about
     try:
-        return model.fit(*segments.batch(range(len(segments)))), about
-    except ValueError as error:  # scikit-learn's own words, e.g. of too few clips of a class
+        X, y = segments.batch(range(len(segments)))
+        return model.fit(X, y, segments.rows["group"].to_numpy()), about
+    except ValueError as error:  # often scikit-learn's own words, e.g. of too few of a class
         raise SoundstageError(f"{component.name}: {error}") from error

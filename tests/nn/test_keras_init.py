@@ -30,7 +30,7 @@ def test_kernels_are_glorot_uniform_and_biases_zero(layer, fan_in, fan_out):
     assert not layer.bias.any()
 
 
-@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3)])
+@pytest.mark.parametrize(("kind", "gates"), [(nn.RNN, 1), (nn.LSTM, 4), (nn.GRU, 3)])
 def test_recurrent_kernels_are_orthogonal(kind, gates):
     rnn = keras_init(kind(20, 16, num_layers=2))
     # Keras' kernel is (in, gates * H), so its fan_out counts all gates
@@ -52,7 +52,8 @@ def test_lstm_forgets_by_sigmoid_of_one():
     assert not lstm.bias_hh_l0.any()
 
 
-def test_gru_biases_are_zero():
-    gru = keras_init(nn.GRU(3, 5))
-    assert not gru.bias_ih_l0.any()
-    assert not gru.bias_hh_l0.any()
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+def test_other_recurrent_biases_are_zero(kind):
+    rnn = keras_init(kind(3, 5))
+    assert not rnn.bias_ih_l0.any()
+    assert not rnn.bias_hh_l0.any()

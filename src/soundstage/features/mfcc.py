@@ -1,7 +1,7 @@
 """MFCC of equal slices of a clip, as paper 004 feeds them to its deep models."""
 
 import numpy as np
-import scipy.fft
+import scipy
 from pydantic import PositiveFloat, PositiveInt
 
 from soundstage.dsp.mel import decibels, mel_bands, mel_power

@@ -3,8 +3,8 @@
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
-from scipy.signal import get_window
 
 from soundstage.dsp.power import power_blocks
 from soundstage.errors import SoundstageError
@@ -69,5 +69,5 @@ def psd(
 @lru_cache
 def _window(n: int) -> np.ndarray:
     """Return w / sqrt(Σ w²), float32 (n,): the squared spectrum under it is a density."""
-    w = get_window(("tukey", 0.25), n)
+    w = scipy.signal.get_window(("tukey", 0.25), n)
     return (w / np.sqrt(np.sum(w**2))).astype(np.float32)

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def keras_init(module: nn.Module) -> nn.Module:
-    """Re-initialise every convolution, linear, LSTM and GRU layer as Keras does; return `module`.
+    """Re-initialise every convolution, linear and recurrent layer as Keras does; return `module`.
 
     Kernels are Glorot-uniform, recurrent kernels orthogonal, biases zero. An LSTM's forget bias
     is one (Jozefowicz et al. 2015). Torch has two bias vectors where Keras' LSTM has one, so the
@@ -17,7 +17,7 @@ def keras_init(module: nn.Module) -> nn.Module:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.LSTM | nn.GRU):
+        elif isinstance(layer, nn.RNNBase):
             for name, parameter in layer.named_parameters():
                 if name.startswith("weight_ih"):
                     # (gates * H, in): Keras' fans span all gates at once, and so do torch's here

@@ -4,14 +4,14 @@ from torch import Tensor, nn
 
 
 class LastState(nn.Module):
-    """Run `rnn` (an LSTM or GRU with `batch_first`) and keep the top layer's last output.
+    """Run `rnn` (an RNN, LSTM or GRU with `batch_first`) and keep the top layer's last output.
 
     Shape: (B, steps, C) -> (B, H)
 
     Keras' `return_sequences=False`.
     """
 
-    def __init__(self, rnn: nn.LSTM | nn.GRU) -> None:
+    def __init__(self, rnn: nn.RNNBase) -> None:
         super().__init__()
         self.rnn = rnn
 
