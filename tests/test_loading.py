@@ -9,6 +9,7 @@ import pytest
 import soundstage as ss
 from soundstage import fingerprint, loading, views
 from soundstage.loading import Segments, fit
+from soundstage.params import Segment
 from soundstage.store.shards import Rejection, Row
 
 COLUMNS = [f"c{i}" for i in range(library.LENGTH)]
@@ -229,8 +230,36 @@ def test_a_store_that_changed_since_the_view_is_an_error(axes, view, fill):
 def test_an_empty_part_or_view_is_an_error(view, tmp_path):
     with pytest.raises(ss.SoundstageError, match="no readable clips in part 'tset'"):
         ss.arrays(view(), "tset")
-    empty = views.About("m", "stats", "tags", (), (), "c", "the data set has no tags")
+    empty = views.About("m", "stats", "tags", (), (), "c", empty="the data set has no tags")
     path = tmp_path / "data" / "views" / "empty.parquet"
     views.write(views.View(empty, views.read(view()).rows[:0]), path)
     with pytest.raises(ss.SoundstageError, match="cannot have this data set: the data set has no"):
         ss.arrays(path, "train")
+
+
+@pytest.mark.parametrize("held", [0, 2**20], ids=["files", "memory"])
+def test_segments_and_copies_are_cut_out_of_their_clips(held, fill, tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "HELD", held)
+    table, parts, rows, rejections = library.make()
+    rng = np.random.default_rng(0)
+    for name, axes, shape in [
+        ("waveform", ("sample",), (40,)),
+        ("mel", ("mel", "frame"), (3, 20)),
+        ("copies", ("copy", "mel", "frame"), (2, 3, 20)),
+    ]:
+        arrays = {r.key: rng.standard_normal(shape).astype(np.float32) for r in rows}
+        feature = fill(name, [Row(*one) for one in arrays.items()], axes=axes,
+                       rejections=rejections)  # fmt: skip
+        view = views.build(
+            table, parts, feature, model=name, target="genre", code="", segment=Segment(length=8)
+        )
+        path = tmp_path / "data" / "views" / f"{name}.parquet"
+        views.write(view, path)
+        segments = loading.Segments(path, "train")
+        assert len(segments) == 12 * {"waveform": 5, "mel": 2, "copies": 4}[name]
+        X, _ = segments.batch(range(len(segments)))
+        for x, row in zip(X, segments.rows.iter_rows(named=True), strict=True):
+            array = arrays[row["key"]]
+            whole = array[row["copy"]] if name == "copies" else array
+            start = 8 * row["segment"]
+            np.testing.assert_array_equal(x, whole[..., start : start + 8])

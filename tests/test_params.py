@@ -47,7 +47,7 @@ def test_all_mistakes_are_reported_at_once_in_order(change):
             ("hop_length: 512", "hop_length: 0"),
             ("model: mfcc_lstm", "model: mfcc_lstn"),
             ("seed: 0 ", "seed: zero "),
-            ("epochs: 200", "epoch: 200"),
+            ("epochs: 200, batch_size: 32", "epoch: 200, batch_size: 32"),
         )
     lines = str(caught.value).splitlines()
     assert [line.partition(": ")[2] for line in lines] == [
@@ -70,7 +70,7 @@ def test_all_mistakes_are_reported_at_once_in_order(change):
         ("test: 0.25", "test: 0.9", r"split.test: valid and test take 1.05"),
         ("clips_per_shard: 16", "clips_per_shard: 16.5", r"store.clips_per_shard: must be"),
         ("dtype: int8", "dtype: int9", r"waveforms.pcm8.dtype: must be 'int8'"),
-        ("target: genre", "target: [genre", r"params.yaml: not YAML"),
+        ("target: auto", "target: [genre", r"params.yaml: not YAML"),
         ("gamma: scale", "gamma: big", r"models.svm.gamma"),
     ],
 )
@@ -99,3 +99,51 @@ def test_every_parameter_of_every_component_stands_in_the_file(change):
             section = text[text.index(f"\n  {component.name}:") :]
             for name in component.arguments:
                 assert re.search(rf"\b{name}: ", section), (component.name, name)
+    assert loaded.top.training.model_fields_set == params.Shared.model_fields.keys()
+
+
+@pytest.fixture
+def trainings(tmp_path):
+    """Return a function that loads a section `training` and more in the entry of stats_cnn."""
+    text = (PROJECT / "params.yaml").read_text()
+    text = re.sub(r"(?m)^training:.*\n(?: .*\n)*", "", text)
+
+    def load(shared, own=""):
+        file = tmp_path / "params.yaml"
+        entry = "epochs: 200, batch_size: 32"
+        assert text.count(entry) == 1
+        file.write_text(text.replace(entry, own + entry) + f"\ntraining: {{{shared}}}\n")
+        models = params.load(file).models
+        return models["stats_cnn"].training, models["mfcc_lstm"].training
+
+    return load
+
+
+def test_a_network_is_trained_as_all_are_unless_its_own_entry_says_otherwise(trainings):
+    shared = "keep: last, patience: 9, clip_norm: 1.0, weight_decay: 1e-4, compile: true"
+    one, other = trainings(shared, own="keep: best, patience: 0, ")
+    assert (one.keep, one.patience, one.epochs) == ("best", 0, 200)
+    assert (other.keep, other.patience, other.epochs) == ("last", 9, 100)
+    for training in (one, other):
+        assert (training.clip_norm, training.weight_decay, training.compile) == (1.0, 1e-4, True)
+        with pytest.raises(ValueError, match="frozen"):
+            training.epochs = 1
+
+
+def test_all_mistakes_about_training_are_reported(trainings):
+    with pytest.raises(SoundstageError) as caught:
+        trainings(
+            "keep: bets, patience: -1, weight_deacy: 0.1, precision: float16, data: gpu",
+            own="clip_norm: -1.0, compile: 1, ",
+        )
+    lines = str(caught.value).splitlines()
+    assert all(re.match(r"params\.yaml:\d+: ", line) for line in lines)
+    assert {line.partition(": ")[2] for line in lines} == {
+        "models.stats_cnn.training.clip_norm: must be greater than or equal to 0, got -1.0",
+        "models.stats_cnn.training.compile: must be a boolean, got 1",
+        "training.keep: must be 'best' or 'last', got 'bets'",
+        "training.patience: must be greater than or equal to 0, got -1",
+        "training.weight_deacy: no such parameter; did you mean 'weight_decay'?",
+        "training.precision: must be 'float32' or 'bfloat16', got 'float16'",
+        "training.data: must be 'auto', 'device' or 'host', got 'gpu'",
+    }

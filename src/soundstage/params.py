@@ -1,12 +1,15 @@
 """`params.yaml`, typed: every mistake is reported at once, with its line and the nearest name."""
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -37,12 +40,23 @@ class Section(BaseModel):
 
 
 class Decode(Section):
-    """Limits under which untrusted audio is decoded."""
+    """Limits under which untrusted audio is decoded, see `soundstage.audio.Limits`."""
 
     ffmpeg: Literal["bundled", "system"]
     timeout_seconds: PositiveFloat
+    min_seconds: NonNegativeFloat = 0.1
     max_seconds: PositiveFloat
+    max_bytes: PositiveInt = 2_000_000_000
+    min_rate: PositiveInt = 4000
+    max_rate: PositiveInt = 384_000
+    max_channels: PositiveInt = 64
+    silence: Literal["accept", "quarantine"] = "accept"
     max_rejected_share: Share
+
+    @property
+    def shaping(self) -> dict[str, Any]:
+        """Those that shape what the store holds."""
+        return self.model_dump(exclude={"ffmpeg", "timeout_seconds", "max_rejected_share"})
 
 
 class Store(Section):
@@ -61,31 +75,72 @@ class Waveform(Section):
 class Split(Section):
     """Which clips train, validate and test."""
 
-    name: Literal["group", "random"]
+    name: str
     seed: NonNegativeInt
     valid: Share
     test: Share
+    folds: Annotated[int, Field(ge=3)] | None
+    fold: NonNegativeInt
 
 
-class Training(Section):
-    """What the training loop of a torch model needs."""
+class Segment(Section):
+    """How a model cuts clips: the first `count` pieces (or all) of `length` along the last axis."""
+
+    length: PositiveInt
+    count: PositiveInt | None = None
+
+
+class Shared(Section):
+    """How all networks are trained; a network's own `training` entry may say otherwise.
+
+    `keep`: the epoch of the lowest validation loss, or the last, as several papers do. `patience`:
+    so many epochs after the best one training ends; 0: never early. `weight_decay`: Adam's L2.
+    `clip_norm`: what longer gradients are shortened to; 0: nothing. `precision` and `compile` act
+    on a GPU only. `data`: where a part of a view is held while training, see `batches.Batches`.
+    """
+
+    keep: Literal["best", "last"] = "best"
+    patience: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: NonNegativeFloat = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    data: Literal["auto", "device", "host"] = "auto"
+
+
+class Training(Shared):
+    """What the training loop of a network needs."""
 
     epochs: PositiveInt
     batch_size: PositiveInt
     learning_rate: PositiveFloat
 
+    def over(self, shared: Shared) -> "Training":
+        """Return this entry, with `shared` for what it leaves unsaid."""
+        return Training(**shared.model_dump() | self.model_dump(exclude_unset=True))
+
 
 class Evaluation(Section):
-    """The bootstrap behind every interval."""
+    """The bootstrap behind every interval; what counts as right among the first k; who votes.
+
+    A segment votes if its highest probability is above `vote_over`; 0.0: all do.
+    """
 
     n_bootstrap: PositiveInt
     seed: NonNegativeInt
+    top_k: list[PositiveInt] = [2, 3]
+    vote_over: Share = 0.0
 
 
 class Audit(Section):
-    """Where the audit reads decoded audio from."""
+    """Where the audit reads decoded audio and landmarks from.
+
+    Clips are near-duplicates where the share `near_share` of their landmarks agrees.
+    """
 
     waveform: str
+    landmarks: str
+    near_share: Share
 
 
 class Rule(Section):
@@ -99,7 +154,7 @@ class Top(Section):
     """The whole file; components are checked against their own signatures afterwards."""
 
     dataset: str
-    target: Literal["genre", "tags"]
+    target: Literal["auto", "genre", "tags"]
     model: str
     seed: NonNegativeInt
     decode: Decode
@@ -107,6 +162,7 @@ class Top(Section):
     split: Split
     audit: Audit
     evaluation: Evaluation
+    training: Shared
     datasets: dict[str, dict[str, Any]]
     waveforms: dict[str, Waveform]
     features: dict[str, dict[str, Any]]
@@ -120,7 +176,7 @@ class Component:
 
     `arguments` are all keyword arguments of the function, those left at their default included;
     `input` is the waveform or feature that it reads; for a data set its own folder, "" where it
-    has none and lies under data/raw.
+    has none and lies under data/raw; `segment` is how a model cuts its input, if it does.
     """
 
     name: str
@@ -128,6 +184,7 @@ class Component:
     input: str
     arguments: Mapping[str, Any]
     training: Training | None = None
+    segment: Segment | None = None
 
 
 @dataclass(frozen=True)
@@ -148,9 +205,14 @@ class Params:
 class _Mistakes:
     """Collects mistakes and finds their lines in the file."""
 
-    def __init__(self, file: Path, document: Any) -> None:
-        self.file, self.document = file, document
+    def __init__(self, file: Path, text: str) -> None:
+        self.file, self._text = file, text
         self.found: list[tuple[int, str]] = []
+
+    @cached_property
+    def document(self) -> Any:
+        """The file's content with its lines, which takes time to parse and is seldom needed."""
+        return YAML(typ="rt").load(self._text)
 
     def _line(self, location: Location) -> int:
         node: Any = self.document
@@ -195,21 +257,37 @@ def _sentence(detail: Any, model: type[BaseModel]) -> str:
     return f"{message}, got {detail['input']!r}"
 
 
+@cache
 def _entry_model(folder: str, kind: str) -> type[Section]:
     """Return the model of one entry: `kind`, what it reads, and the function's own parameters."""
     fields: dict[str, Any] = {"kind": (str, ...)}
     if folder == "datasets":
         fields["root"] = (str | None, None)
-        return create_model(
-            kind, __base__=Section, **fields, **registry.parameters(folder, kind, "fetch")
-        )
+        for function in ("fetch", "tracks"):
+            fields |= registry.parameters(folder, kind, function)
+        return create_model(kind, __base__=Section, **fields)
     fields["source" if folder == "features" else "input"] = (str, ...)
     arguments = registry.parameters(folder, kind)
     if folder == "models":
+        fields["segment"] = (Segment | None, None)
         arguments = {k: v for k, v in arguments.items() if k not in _FROM_TRAINING}
         if registry.returns(folder, kind).endswith("Module"):
             fields["training"] = (Training, ...)
-    return create_model(kind, __base__=Section, **fields, **arguments)
+    return create_model(kind, __base__=Section, **fields, **_lists_as_tuples(arguments))
+
+
+def _lists_as_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Let a list of the file stand for a tuple of a signature: YAML has no tuples."""
+
+    def turned(value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    return {
+        name: (Annotated[kind, BeforeValidator(turned)], default)
+        if get_origin(kind) is tuple
+        else (kind, default)
+        for name, (kind, default) in fields.items()
+    }
 
 
 def _components(
@@ -231,13 +309,31 @@ def _components(
             kind=values.pop("kind"),
             input=next((values.pop(f) for f in _INPUTS if f in values), None) or "",
             training=values.pop("training", None),
+            segment=values.pop("segment", None),
             arguments=values,
         )
     return components
 
 
-def load(file: Path = Path("params.yaml")) -> Params:
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)  # YAML 1.2: 1e-3 is a number
+
+
+def _set(value: dict[str, Any], name: str, to: Any) -> None:
+    """Set a value by its dotted name."""
+    *above, last = name.split(".")
+    for part in above:
+        value = value.setdefault(part, {})
+    value[last] = to
+
+
+def load(file: Path = Path("params.yaml"), changes: Mapping[str, Any] | None = None) -> Params:
     """Read and check a parameter file.
+
+    Parameters
+    ----------
+    changes: values by dotted name that take the place of the file's, as `-S` of `dvc exp run`.
 
     Raises
     ------
@@ -247,16 +343,18 @@ def load(file: Path = Path("params.yaml")) -> Params:
     """
     try:
         text = file.read_text("utf-8")
-        document = YAML(typ="rt").load(text)  # knows the lines
-        value = YAML(typ="safe", pure=True).load(text)  # YAML 1.2: 1e-3 is a number
+        value = _parsed(text)
     except FileNotFoundError:
         raise SoundstageError(f"{file}: no such file; run in the project's folder") from None
     except YAMLError as error:
         raise SoundstageError(f"{file.name}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(value, dict):
         raise SoundstageError(f"{file.name}: must be a mapping of parameters")
+    value = copy.deepcopy(value)
+    for name, to in (changes or {}).items():
+        _set(value, name, to)
 
-    mistakes = _Mistakes(file, document)
+    mistakes = _Mistakes(file, text)
     top = mistakes.check(Top, value, ())
     parts = {
         folder: _components(folder, entries, mistakes)
@@ -267,6 +365,10 @@ def load(file: Path = Path("params.yaml")) -> Params:
     _check_references(value, mistakes)
     if mistakes.found or top is None:
         raise SoundstageError("\n".join(text for _, text in sorted(mistakes.found)))
+    parts["models"] = {
+        name: replace(model, training=model.training and model.training.over(top.training))
+        for name, model in parts["models"].items()
+    }
     return Params(top, **parts)
 
 
@@ -298,6 +400,7 @@ def _check_references(value: dict[str, Any], mistakes: _Mistakes) -> None:
     refer(("dataset",), section("datasets"))
     refer(("model",), section("models"))
     refer(("audit", "waveform"), waveforms)
+    refer(("audit", "landmarks"), features)
     for name in features:
         refer(("features", name, "source"), waveforms | features)
         if _reads_itself(name, features):
@@ -307,6 +410,9 @@ def _check_references(value: dict[str, Any], mistakes: _Mistakes) -> None:
     for name in section("models"):
         refer(("models", name, "input"), waveforms | features)
     split = section("split")
+    folds, fold = split.get("folds"), split.get("fold")
+    if isinstance(folds, int) and isinstance(fold, int) and fold >= folds:
+        mistakes.add(("split", "fold"), f"must be less than folds = {folds}, got {fold}")
     shares = [s for part in ("valid", "test") if isinstance(s := split.get(part), float)]
     if sum(shares) >= 1:
         mistakes.add(
