@@ -1,34 +1,39 @@
 """Score the trained model on the test part."""
 
-import polars as pl
 from _start import run
 
-from soundstage import checkpoints, paths, scoring, tracks
-from soundstage.evaluation import evaluate
-from soundstage.files import whole_or_not_at_all, write_json
-from soundstage.loading import Segments
+from soundstage import checkpoints, paths, scoring, splits, tracks, views
+from soundstage.files import write_json
+from soundstage.metrics import stored
 from soundstage.params import Params
 from soundstage.report import curves, offline
 
 
 def main(params: Params) -> None:
-    """Write predictions, metrics and plots."""
-    top = params.top
+    """Write predictions of the validation and the test part; metrics and plots of the test."""
     model, about = checkpoints.load(paths.CHECKPOINTS)
-    segments = Segments(paths.VIEWS / f"{about.model}.parquet", "test")
-    found = scoring.predictions(model, about, segments)
-    named = {"dataset": top.dataset, "split": top.split.name, "target": top.target}
-    listed = tracks.read(paths.TRACKS), pl.read_parquet(paths.SPLITS)
-    write_json(
-        paths.TEST,
-        {"model": about.model}
-        | named
-        | scoring.counts(*listed, segments, found)
-        | evaluate(found, **top.evaluation.model_dump()),
+    view, parts = paths.VIEWS / f"{about.model}.parquet", splits.read(paths.SPLITS)
+    scores, found, tuned = scoring.score(
+        model, about, view, tracks.read(paths.TRACKS), parts, params.top.evaluation
     )
-    with whole_or_not_at_all(paths.PREDICTIONS) as temporary:
-        scoring.table(found).write_parquet(temporary)
-    curves.write(found, paths.PLOTS)
+    named = {
+        "model": about.model,
+        "dataset": params.top.dataset,
+        "split": parts.name,
+        "target": views.read(view).about.target,
+    }
+    write_json(paths.TEST, named | scores)
+    stored.write(
+        found,
+        stored.About(
+            **named,
+            classes=about.classes,
+            train_shares=about.train_shares,
+            thresholds=None if tuned is None else tuned.tolist(),
+        ),
+        paths.PREDICTIONS,
+    )
+    curves.write(found["test"], paths.PLOTS)
     offline.write_bundle(paths.kept() / "vega.js")
 
 

@@ -3,46 +3,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.dummy import DummyClassifier
+from answers import predictions, random_predictions
 from sklearn.metrics import (
     accuracy_score,
-    average_precision_score,
     f1_score,
     precision_score,
     recall_score,
     roc_auc_score,
+    top_k_accuracy_score,
 )
 
-from soundstage.evaluation import Predictions, baselines, evaluate, weighted_ranking
-
-
-def predictions(y_true, probability, *, segments=1, groups=None, shares=None):
-    """One clip a row, each with equal segments; classes a, b, c, ..."""
-    y_true, probability = np.asarray(y_true), np.asarray(probability, float)
-    n, C = probability.shape
-    clips = np.array([f"clip{i:05d}" for i in range(n)])
-    shares = np.full(C, 1 / C) if shares is None else np.asarray(shares)
-    return Predictions(
-        track=np.repeat(clips, segments),
-        segment=np.tile(np.arange(segments), n),
-        group=np.repeat(clips if groups is None else np.asarray(groups), segments),
-        y_true=np.repeat(y_true, segments, axis=0),
-        probability=np.repeat(probability, segments, axis=0),
-        classes=tuple("abcdefghij"[:C]),
-        train_shares=shares,
-    )
-
-
-def random_predictions(rng, n, C, *, skill=0.0, multi_label=False, segments=1, groups=None):
-    logits = rng.normal(size=(n, C))
-    if multi_label:
-        y_true = rng.random((n, C)) < 0.3
-        probability = 1 / (1 + np.exp(-logits - skill * (2 * y_true - 1)))
-    else:
-        y_true = rng.permutation(np.arange(n) % C)
-        logits[np.arange(n), y_true] += skill
-        probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return predictions(y_true, probability, segments=segments, groups=groups)
+from soundstage.evaluation import Predictions, evaluate
 
 
 def width(result, name="accuracy"):
@@ -114,9 +85,9 @@ def test_agrees_with_scikit_learn(rng, multi_label):
 def test_perfect_predictions_score_one(rng, multi_label):
     found = random_predictions(rng, 60, 5, multi_label=multi_label, segments=3)
     result = evaluate(replace(found, probability=found.truth.astype(float)), n_bootstrap=50, seed=0)
-    for level in ("clip", "segment"):
+    for level, n in {"clip": 22, "segment": 22, "vote": 19 if multi_label else 20}.items():
         scores = {key: v for key, v in result[level].items() if isinstance(v, float)}
-        assert len(scores) == 9
+        assert len(scores) == n
         assert set(scores.values()) == {1.0}
     ends = [end for interval in result["clip"]["interval"].values() for end in interval.values()]
     assert set(ends) == {1.0}
@@ -145,8 +116,8 @@ def test_a_class_that_does_not_occur_counts_in_no_mean(rng):
         classes=("a", "b", "c", "new"),
         train_shares=np.full(4, 0.25),
     )
-    before = evaluate(found, n_bootstrap=20, seed=0)["clip"]
-    after = evaluate(more, n_bootstrap=20, seed=0)["clip"]
+    before = evaluate(found, n_bootstrap=20, seed=0, top_k=[2])["clip"]
+    after = evaluate(more, n_bootstrap=20, seed=0, top_k=[2])["clip"]
     assert after["class"].pop("new") == {"support": 0}
     assert after == before
 
@@ -162,8 +133,11 @@ def test_what_no_class_has_is_left_out():
     assert set(empty["baseline"]["majority"]) == {"accuracy"}
 
 
-def test_result_is_strict_json_of_numbers(rng):
-    result = evaluate(random_predictions(rng, 40, 3, segments=2), n_bootstrap=20, seed=0)
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_result_is_strict_json_of_numbers(rng, multi_label):
+    found = random_predictions(rng, 40, 3, segments=2, multi_label=multi_label)
+    limits = np.full(3, 0.4) if multi_label else None
+    result = evaluate(found, n_bootstrap=20, seed=0, top_k=[2], thresholds=limits)
 
     def leaves(tree):
         for value in tree.values():
@@ -182,26 +156,6 @@ def test_order_of_rows_does_not_matter(rng):
     first = evaluate(found, n_bootstrap=50, seed=3)
     assert evaluate(shuffled, n_bootstrap=50, seed=3) == first
     assert evaluate(found, n_bootstrap=50, seed=4)["clip"]["interval"] != first["clip"]["interval"]
-
-
-def test_weighted_ranking_agrees_with_scikit_learn(rng):
-    truth = rng.random(80) < 0.3
-    score = rng.integers(0, 12, 80) / 11  # many equal scores
-    weight = rng.integers(0, 4, (80, 6)).astype(float)
-    auc, average_precision = weighted_ranking(truth, score, weight)
-    for draw, w in enumerate(weight.T):
-        assert auc[draw] == pytest.approx(roc_auc_score(truth, score, sample_weight=w))
-        expected = average_precision_score(truth, score, sample_weight=w)
-        assert average_precision[draw] == pytest.approx(expected)
-
-
-def test_weighted_ranking_is_nan_where_undefined():
-    truth, score = np.array([True, False, True]), np.array([0.9, 0.5, 0.1])
-    # Only the negative is drawn; only positives are; all are.
-    weight = np.array([[0, 1, 1], [3, 0, 1], [0, 2, 1]], float)
-    auc, average_precision = weighted_ranking(truth, score, weight)
-    np.testing.assert_allclose(auc, [np.nan, np.nan, 0.5])
-    np.testing.assert_allclose(average_precision, [np.nan, 1, (1 + 2 / 3) / 2])
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
@@ -267,87 +221,46 @@ def test_a_single_group_has_no_interval(rng):
     assert "interval" not in evaluate(found, n_bootstrap=20, seed=0)["clip"]
 
 
-def test_majority_agrees_with_a_dummy_classifier(rng):
-    found = random_predictions(rng, 90, 3)
-    train = np.repeat([0, 1, 2], [20, 50, 30])
-    dummy = DummyClassifier(strategy="most_frequent").fit(np.zeros((100, 1)), train)
-    answer = dummy.predict(np.zeros((90, 1)))
-    majority = baselines(replace(found, train_shares=np.array([0.2, 0.5, 0.3])))["majority"]
-    assert majority["accuracy"] == pytest.approx(accuracy_score(found.y_true, answer))
-    assert majority["f1_macro"] == pytest.approx(f1_score(found.y_true, answer, average="macro"))
-    assert majority["average_precision"] == pytest.approx(1 / 3)
-
-
-def test_majority_of_tags_is_each_tags_majority_value():
-    found = predictions([[True, True], [True, False], [False, False]], np.full((3, 2), 0.5))
-    majority = baselines(replace(found, train_shares=np.array([0.8, 0.5])))["majority"]
-    assert majority["accuracy"] == pytest.approx(4 / 6)  # all carry a, none carries b
-    assert majority["f1_macro"] == pytest.approx((0.8 + 0) / 2)
-
-
-@pytest.mark.parametrize("multi_label", [False, True])
-def test_prior_is_the_mean_over_draws(rng, multi_label):
-    found = random_predictions(rng, 30, 3, multi_label=multi_label)
-    shares = np.array([0.6, 0.3, 0.1])
-    prior = baselines(replace(found, train_shares=shares))["prior"]
-    accuracy, f1 = [], []
-    for _ in range(1500):
-        if multi_label:
-            drawn = rng.random((30, 3)) < shares
-        else:
-            drawn = np.eye(3, dtype=bool)[rng.choice(3, 30, p=shares)]
-        both = (drawn & found.truth).sum(axis=0)
-        f1.append((2 * both / (drawn.sum(axis=0) + found.truth.sum(axis=0))).mean())
-        right = drawn == found.truth if multi_label else (drawn & found.truth).any(axis=1)
-        accuracy.append(right.mean())
-    for name, values in {"accuracy": accuracy, "f1_macro": f1}.items():
-        error = np.std(values) / np.sqrt(len(values))
-        assert prior[name] == pytest.approx(np.mean(values), abs=4 * error)
-        assert error < 0.005
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"probability": np.array([[0.5, np.nan], [0.5, 0.5]])}, "probability is not finite"),
-        ({"probability": np.array([[np.inf, 0], [0.5, 0.5]])}, "probability is not finite"),
-        ({"probability": np.array([[3.0, -2.0], [0.5, 0.5]])}, "were logits passed"),
-        ({"probability": np.array([[0.9, 0.9], [0.5, 0.5]])}, "does not sum to 1"),
-        ({"probability": np.full((2, 3), 1 / 3)}, "probability has shape"),
-        ({"y_true": np.array([0, 1, 0])}, "y_true has shape"),
-        ({"y_true": np.array([[True], [False]])}, "y_true has shape"),
-        ({"y_true": np.array([0, 2])}, "outside 0..1"),
-        ({"y_true": np.array([0, -1])}, "outside 0..1"),
-        ({"y_true": np.array([0.0, 1.0])}, "float64"),
-        ({"y_true": np.eye(2, dtype=int)}, "int64"),
-        ({"group": np.array(["x"])}, "group has shape"),
-        ({"train_shares": np.array([1.0])}, "train_shares has shape"),
-        ({"train_shares": np.array([0.5, np.nan])}, "train_shares is not finite"),
-        ({"classes": ("a", "a")}, "distinct classes"),
-        ({"segment": np.array([0, 0])}, "occurs twice"),
-        ({"group": np.array(["x", "y"])}, "differ in group"),
-        ({"y_true": np.array([0, 1])}, "differ in y_true"),
-    ],
-)
-def test_refuses(change, message):
-    fine = {
-        "track": np.array(["one", "one"]),
-        "segment": np.array([0, 1]),
-        "group": np.array(["x", "x"]),
-        "y_true": np.array([0, 0]),
-        "probability": np.full((2, 2), 0.5),
-        "classes": ("a", "b"),
-        "train_shares": np.array([0.5, 0.5]),
-    }
-    Predictions(**fine)
-    with pytest.raises(ValueError, match=message):
-        Predictions(**fine | change)
-
-
-def test_refuses_zero_rows_and_zero_draws():
-    none = np.array([], str)
-    with pytest.raises(ValueError, match="zero rows"):
-        Predictions(none, np.array([], int), none, np.array([], int), np.zeros((0, 2)),
-                    ("a", "b"), np.array([0.5, 0.5]))  # fmt: skip
+def test_refuses_zero_draws():
     with pytest.raises(ValueError, match="n_bootstrap must be positive"):
         evaluate(predictions([0, 1], np.eye(2)), n_bootstrap=0, seed=0)
+
+
+def test_votes_and_mean_probability_are_two_readings(rng):
+    found = random_predictions(rng, 400, 4, skill=1.0)
+    clips = np.array([f"c{i}" for i in range(80)])
+    of = np.repeat(np.arange(80), 5)
+    y_true = np.repeat(found.y_true[:80], 5)
+    found = replace(found, track=clips[of], segment=np.tile(np.arange(5), 80), group=clips[of],
+                    y_true=y_true)  # fmt: skip
+    result = evaluate(found, n_bootstrap=20, seed=0, top_k=[2, 3])
+    by_vote = found.votes()
+    for name, k in {"accuracy": 1, "top_2": 2, "top_3": 3}.items():
+        for level, clip in {"vote": by_vote, "clip": found.clips()}.items():
+            expected = top_k_accuracy_score(clip.y_true, clip.probability, k=k)
+            assert result[level][name] == pytest.approx(expected, abs=1e-6)
+            ends = result[level]["interval"][name]
+            assert ends["low"] <= expected <= ends["high"]
+    f1 = f1_score(by_vote.y_true, by_vote.probability.argmax(axis=1), average="macro")
+    assert result["vote"]["f1_macro"] == pytest.approx(f1, abs=1e-6)
+    assert result["vote"]["accuracy"] != result["clip"]["accuracy"]
+    assert not result["vote"].keys() & {"roc_auc", "average_precision"}
+    sure = evaluate(found, n_bootstrap=20, seed=0, vote_over=0.6)["vote"]
+    assert sure["accuracy"] != result["vote"]["accuracy"]
+    assert "tuned" not in result
+
+
+def test_tuned_thresholds_score_the_clips(rng):
+    found = random_predictions(rng, 60, 3, skill=1.0, multi_label=True, segments=2)
+    limits = np.array([0.2, 0.5, 0.9])
+    result = evaluate(found, n_bootstrap=50, seed=0, thresholds=limits)
+    clips, tuned = found.clips(), result["tuned"]
+    chosen = clips.probability >= limits
+    assert tuned["f1_macro"] == pytest.approx(
+        f1_score(clips.truth, chosen, average="macro"), abs=1e-6
+    )
+    assert tuned["interval"]["f1_macro"]["low"] < tuned["f1_macro"]
+    assert [entry["threshold"] for entry in tuned["class"].values()] == limits.tolist()
+    assert result["clip"] == evaluate(found, n_bootstrap=50, seed=0)["clip"]
+    same = evaluate(found, n_bootstrap=50, seed=0, thresholds=np.full(3, 0.5))
+    assert same["tuned"]["f1_macro"] == same["clip"]["f1_macro"]

@@ -1,5 +1,6 @@
 """From a checkpoint to the test's numbers: one path for every model."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,38 @@ import polars as pl
 
 from soundstage import checkpoints
 from soundstage.errors import SoundstageError
-from soundstage.evaluation import Predictions
+from soundstage.evaluation import evaluate
 from soundstage.loading import Segments
+from soundstage.metrics import thresholds
+from soundstage.metrics.predictions import Predictions
+from soundstage.params import Evaluation
+from soundstage.splits import BY_SEGMENT, Parts
 from soundstage.views import labelled
+
+
+def score(
+    model: Any,
+    about: checkpoints.About,
+    view: Path,
+    tracks: pl.DataFrame,
+    parts: Parts,
+    evaluation: Evaluation,
+) -> tuple[dict[str, Any], dict[str, Predictions], np.ndarray | None]:
+    """Score a trained model on the test part of its view.
+
+    Returns
+    -------
+    The content of `metrics/test.json` but for the run's names; the predictions of the test and,
+    if there is one, the validation part; the thresholds of tags, tuned on the latter.
+    """
+    segments = Segments(view, "test")
+    found, tuned = {"test": predictions(model, about, segments)}, None
+    if len(segments.view.part("valid")):
+        found["valid"] = predictions(model, about, Segments(view, "valid"))
+        tuned = thresholds.tuned(found["valid"].clips()) if about.multilabel else None
+    counted = counts(tracks, parts, segments, found["test"])
+    scores = evaluate(found["test"], thresholds=tuned, **evaluation.model_dump())
+    return counted | scores, found, tuned
 
 
 def predictions(model: Any, about: checkpoints.About, segments: Segments) -> Predictions:
@@ -26,19 +56,13 @@ def predictions(model: Any, about: checkpoints.About, segments: Segments) -> Pre
     )
 
 
-def table(found: Predictions) -> pl.DataFrame:
-    """Return predictions as a table: a row a segment, a column of probability a class."""
-    return pl.DataFrame(
-        {"track": found.track, "segment": found.segment, "group": found.group}
-        | {"target": found.y_true.tolist()}
-        | {f"p_{name}": found.probability[:, i] for i, name in enumerate(found.classes)}
-    )
-
-
 def counts(
-    tracks: pl.DataFrame, parts: pl.DataFrame, segments: Segments, found: Predictions
+    tracks: pl.DataFrame, parts: Parts, segments: Segments, found: Predictions
 ) -> dict[str, int]:
     """Account for every track of the part that was scored.
+
+    A track may be in several parts: as a whole, where the test clips validate too, or with some
+    of its segments, where those are dealt one by one. It counts in each.
 
     Returns
     -------
@@ -50,10 +74,16 @@ def counts(
     SoundstageError
         A track that can be read has no score, or more tracks were scored than can be read.
     """
-    view = segments.view
-    listed = labelled(tracks, view.about.target).join(parts.filter(part=segments.part), on="track")
-    quarantined = view.rows.filter(pl.col("reason").is_not_null(), part=segments.part)
-    expected = set(listed["track"]) - set(quarantined["track"])
+    view, part = segments.view, segments.part
+    known = labelled(tracks, view.about.target).join(parts.table, on="track")
+    dealt = set(known.filter(part=BY_SEGMENT)["track"])
+    here = view.rows.filter(part=part)
+    # Of a track dealt by segment, only the view knows whether the part has any of it; but one of
+    # which no part has any is lost, and expected here.
+    elsewhere = set(view.rows["track"]) - set(here["track"])
+    listed = set(known.filter(part=part)["track"]) | (dealt - elsewhere)
+    quarantined = listed & set(here.filter(pl.col("reason").is_not_null())["track"])
+    expected = listed - quarantined
     scored = set(found.track.tolist())
     if scored != expected:
         raise SoundstageError(
@@ -62,7 +92,7 @@ def counts(
         )
     return {
         "n_listed": len(listed),
-        "n_quarantined": quarantined["track"].n_unique(),
+        "n_quarantined": len(quarantined),
         "n_expected": len(expected),
         "n_scored": len(scored),
     }

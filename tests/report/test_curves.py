@@ -9,7 +9,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from soundstage.evaluation import Predictions
+from soundstage.metrics.predictions import Predictions
 from soundstage.report import curves
 
 CLASSES = ("not rock", "rock", "jazz")

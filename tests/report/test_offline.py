@@ -11,7 +11,7 @@ import pytest
 import vl_convert
 
 from soundstage.errors import SoundstageError
-from soundstage.evaluation import Predictions
+from soundstage.metrics.predictions import Predictions
 from soundstage.report import curves, offline
 
 PROJECT = Path(__file__).parents[2]

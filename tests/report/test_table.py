@@ -52,3 +52,19 @@ def test_many_long_classes_stay_within_100_columns(monkeypatch):
     assert max(map(len, text.splitlines())) <= 100
     for i in range(50):
         assert f"number {i} {i / 50:.3f}" in text
+
+
+def test_what_only_genres_or_only_tags_have_is_shown_too():
+    clip = METRICS["clip"] | {"accuracy_ovr": 0.875, "top_2": 0.9, "top_3": 0.95}
+    lines = table(METRICS | {"clip": clip, "vote": {"accuracy": 0.8, "top_2": 0.85}}).splitlines()
+    titles = ["clip", "95", "%", "interval", "vote", "segment", "majority", "prior"]
+    assert lines[1].split() == titles
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:9]}
+    assert list(rows)[:4] == ["accuracy", "accuracy_ovr", "top_2", "top_3"]
+    assert rows["accuracy"] == ["0.750", "0.612", "to", "0.888", "0.800", "0.500", "0.410", "0.310"]
+    assert rows["top_2"] == ["0.900", "-", "0.850", "-", "-", "-"]
+    tags = METRICS | {"clip": METRICS["clip"] | {"pr_auc_trapezoid": 0.79}, "vote": scores()}
+    lines = table(tags | {"tuned": {"f1_macro": 0.72}}).splitlines()
+    assert "tuned" in lines[1].split()
+    assert lines[3].split()[3:5] == ["0.700", "0.720"]
+    assert lines[6].split()[:2] == ["pr_auc_trapezoid", "0.790"]

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from soundstage.evaluation import Predictions
+from soundstage.metrics.predictions import Predictions
 
 MAX_POINTS = 200  # a curve
 MACRO = "macro"  # name of the mean curve

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 WIDTH = 100
-SCORES = ("accuracy", "f1_macro", "roc_auc", "average_precision")
+SCORES = ("accuracy", "f1_macro", "roc_auc", "average_precision")  # shown, defined or not
 COUNTS = {
     "n_listed": "listed",
     "n_quarantined": "quarantined",
@@ -26,18 +26,19 @@ def table(metrics: Mapping[str, Any]) -> str:
     show as "-". Lines have at most 100 columns.
     """
     clip, baseline = metrics["clip"], metrics["baseline"]
+    beside = {name: metrics[name] for name in ("vote", "tuned", "segment") if name in metrics}
+    beside |= {name: baseline[name] for name in ("majority", "prior")}
     scores = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False)
     scores.add_column("")
-    for title in ("clip", "95 % interval", "segment", "majority", "prior"):
+    for title in ("clip", "95 % interval", *beside):
         scores.add_column(title, justify="right")
-    for name in SCORES:
+    for name in _names(clip):
         ends = clip.get("interval", {}).get(name)
         scores.add_row(
             name,
             _number(clip, name),
             f"{ends['low']:.3f} to {ends['high']:.3f}" if ends else "-",
-            _number(metrics["segment"], name),
-            *(_number(baseline[answer], name) for answer in ("majority", "prior")),
+            *(_number(column, name) for column in beside.values()),
         )
     classes = [f"{name} {_number(row, 'f1')}" for name, row in clip["class"].items()]
     text = StringIO()
@@ -51,6 +52,15 @@ def table(metrics: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{metrics[key]} {word}" for key, word in COUNTS.items())
     console.print(f"\nclips of the test part: {counts}")
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _names(clip: Mapping[str, Any]) -> list[str]:
+    """The four scores of every run, and among them those that only genres or only tags have."""
+    first, *others = SCORES
+    top = [name for name in clip if name.startswith("top_")]
+    ovr = [name for name in ("accuracy_ovr",) if name in clip]
+    trapezoid = [name for name in ("pr_auc_trapezoid",) if name in clip]
+    return [first, *ovr, *top, *others, *trapezoid]
 
 
 def _number(row: Mapping[str, Any], name: str) -> str:
