@@ -17,7 +17,7 @@ from measure import Line
 
 from soundstage.files import whole_or_not_at_all
 
-AREAS = ("decode", "spectra", "stats", "reading", "processes", "scale")
+AREAS = ("decode", "spectra", "stats", "reading", "training", "processes", "scale")
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 

@@ -1,9 +1,8 @@
 """List the rows of the store that one model reads."""
 
-import polars as pl
 from _start import run
 
-from soundstage import fingerprint, paths, registry, tracks, views
+from soundstage import fingerprint, paths, registry, splits, tracks, views
 from soundstage.params import Params
 from soundstage.store.read import Feature
 
@@ -13,10 +12,11 @@ def main(params: Params, name: str) -> None:
     model = params.models[name]
     view = views.build(
         tracks.read(paths.TRACKS),
-        pl.read_parquet(paths.SPLITS),
+        splits.read(paths.SPLITS),
         Feature(paths.STORE / model.input),
         model=name,
         target=params.top.target,
+        segment=model.segment,
         code=fingerprint.code_digest(registry.source_file("models", model.kind)),
     )
     print(f"{name}: {view.about.empty or f'{len(view.rows)} segments of {view.about.input}'}")

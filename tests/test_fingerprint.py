@@ -1,3 +1,5 @@
+from importlib.metadata import packages_distributions
+
 import pytest
 
 from soundstage import fingerprint, registry
@@ -64,6 +66,11 @@ def test_libraries_are_those_of_the_imports():
     libraries = fingerprint.libraries(registry.source_file("features", "mel"))
     assert {"numpy", "scipy", "librosa"} <= libraries.keys()
     assert "torch" not in libraries
+
+
+def test_a_module_belongs_to_the_distribution_that_has_its_files():
+    for module, distributions in packages_distributions().items():
+        assert fingerprint._distribution(module) in distributions
 
 
 def test_digest_ignores_the_order_of_keys():

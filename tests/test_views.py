@@ -5,6 +5,8 @@ import pytest
 
 from soundstage import views
 from soundstage.errors import SoundstageError
+from soundstage.params import Segment
+from soundstage.splits import BY_SEGMENT, Parts
 from soundstage.store.shards import Row
 
 
@@ -15,8 +17,9 @@ def whole(fill):
     return table, parts, fill("stats", rows, axes=("sample",), rejections=rejections)
 
 
-def build(tracks, parts, feature, target="genre"):
-    return views.build(tracks, parts, feature, model="m", target=target, code="c")
+def build(tracks, parts, feature, target="genre", **segment):
+    cut = Segment(**segment) if segment else None
+    return views.build(tracks, parts, feature, model="m", target=target, code="c", segment=cut)
 
 
 def test_one_row_a_clip_with_its_label(whole):
@@ -74,7 +77,7 @@ def test_slices_are_rows(fill):
 )
 def test_the_input_shape_is_the_median_of_training(length_of, expected, fill):
     table, parts, rows, rejections = library.make()
-    assert (parts["part"] == "train").arg_true().to_list() == [*range(6), *range(10, 16)]
+    assert (parts.table["part"] == "train").arg_true().to_list() == [*range(6), *range(10, 16)]
     cut = [Row(r.key, np.zeros(length_of(i), np.int8)) for i, r in enumerate(rows)]
     view = build(table, parts, fill("ragged", cut, axes=("sample",), rejections=rejections))
     assert view.about.input_shape == (expected,)
@@ -110,3 +113,57 @@ def test_a_view_survives_the_disk_and_equal_views_are_equal_bytes(whole, tmp_pat
 def test_no_view_says_what_to_do(tmp_path):
     with pytest.raises(SoundstageError, match="run `dvc repro views`"):
         views.read(tmp_path / "none.parquet")
+
+
+def test_a_model_cuts_clips_into_segments_along_their_last_axis(fill):
+    table, parts, rows, rejections = library.make()
+    bands = [Row(r.key, np.zeros((3, 10 + i), np.float32)) for i, r in enumerate(rows)]
+    feature = fill("mel", bands, axes=("mel", "frame"), rejections=rejections)
+    view = build(table, parts, feature, length=7)
+    assert view.about.input_shape == (3, 7)
+    counts = dict(view.rows.filter(pl.col("reason").is_null()).group_by("track").len().iter_rows())
+    assert counts == {name: (10 + i) // 7 for i, name in enumerate(table["track"][:19])}
+    at_most_two = build(table, parts, feature, length=7, count=2).rows.group_by("track").len()
+    assert at_most_two["len"].max() == 2
+    padded = build(table, parts, feature, length=22)  # from half a segment on
+    assert set(padded.rows.filter(reason="too_short")["track"]) == {table["track"][0]}
+    assert build(table, parts, feature, length=100).about.empty
+
+
+def test_copies_of_a_clip_train_and_nothing_else(fill):
+    table, parts, rows, rejections = library.make()
+    copies = [Row(r.key, np.zeros((3, 2, 12), np.float32)) for r in rows]
+    feature = fill("mel", copies, axes=("copy", "mel", "frame"), rejections=rejections)
+    view = build(table, parts, feature, length=6)
+    assert view.about.input_shape == (2, 6)
+    found = (
+        view.rows.filter(pl.col("reason").is_null())
+        .group_by("part")
+        .agg(pl.col("copy").n_unique(), pl.col("segment").n_unique(), pl.len())
+    )
+    assert sorted(found.rows()) == [
+        ("test", 1, 2, 6),
+        ("train", 3, 2, 72),
+        ("valid", 1, 2, 8),
+    ]
+
+
+def test_a_split_by_segment_deals_slices_over_all_parts(fill):
+    table, parts, rows, rejections = library.make()
+    parts = Parts("by_segment", parts.split, parts.table.with_columns(part=pl.lit(BY_SEGMENT)))
+    sliced = [Row(r.key, np.zeros((10, 5, 2), np.float32)) for r in rows]
+    feature = fill("mfcc", sliced, axes=("slice", "frame", "mfcc"), rejections=rejections)
+    view = build(table, parts, feature)
+    read = view.rows.filter(pl.col("reason").is_null())
+    assert read.select("track", "segment").n_unique() == len(read) == 190
+    assert read.group_by("track").agg(pl.col("part").n_unique())["part"].max() == 3
+    shares = dict(read["part"].value_counts(normalize=True).iter_rows())
+    assert shares == pytest.approx({"train": 0.6, "valid": 0.2, "test": 0.2}, abs=0.08)
+    assert sorted(view.rows.filter(track="reel.19")["part"]) == ["test", "train", "valid"]
+
+
+def test_auto_is_the_genre_where_there_is_one_else_the_tags(whole):
+    table, parts, feature = whole
+    assert build(*whole, target="auto").about.target == "genre"
+    bare = table.with_columns(genre=pl.lit(None, pl.String))
+    assert build(bare, parts, feature, target="auto").about.target == "tags"

@@ -23,6 +23,22 @@ def _gate(arguments: argparse.Namespace) -> int:
     return gate(Path(), arguments.rev, params.load().top.gate)
 
 
+def _compare(arguments: argparse.Namespace) -> int:
+    from soundstage.comparison import report
+
+    evaluation = params.load().top.evaluation
+    runs = arguments.first, arguments.second
+    print(report(*runs, n_resamples=evaluation.n_bootstrap, seed=evaluation.seed))
+    return 0
+
+
+def _quarantine(_arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.quarantine import quarantine
+
+    print("\n".join(quarantine()))
+    return 0
+
+
 def _store(_arguments: argparse.Namespace) -> int:
     from soundstage.upkeep.overview import overview
 
@@ -74,6 +90,41 @@ def _gc(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _papers_list(_arguments: argparse.Namespace) -> int:
+    from soundstage.papers import definition
+
+    for key in definition.names():
+        paper = definition.load(key)
+        print(f"{key}  {paper.title}\n     on {paper.dataset}, {', '.join(paper.protocols)}:")
+        print("     " + ", ".join(paper.systems))
+    return 0
+
+
+def _papers_run(arguments: argparse.Namespace) -> int:
+    from soundstage.papers.session import do
+
+    do(
+        arguments.key,
+        systems=arguments.system,
+        protocols=arguments.protocol,
+        dataset=arguments.dataset,
+        values=arguments.seeds,
+        settings=arguments.set,
+        queue=arguments.queue,
+        direct=arguments.direct,
+        again=arguments.again,
+    )
+    return 0
+
+
+def _papers_table(arguments: argparse.Namespace) -> int:
+    from soundstage.papers import definition, report
+
+    for key in [arguments.key] if arguments.key else definition.names():
+        print("\n".join(report.table(key, definition.load(key))))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="soundstage",
@@ -98,10 +149,29 @@ def _parser() -> argparse.ArgumentParser:
     closing.add_argument("rev", nargs="?", default="main", metavar="REV", help="default: main")
     closing.set_defaults(run=_gate)
 
+    pair = commands.add_parser(
+        "compare",
+        help="test whether one run is better than another on the same test clips",
+        description="Compare the stored predictions of two runs clip by clip: the difference of "
+        "each score with a paired bootstrap interval and a paired permutation test over groups, "
+        "and for genres McNemar's exact test.",
+    )
+    for name in ("first", "second"):
+        pair.add_argument(
+            name,
+            metavar="RUN",
+            help="an experiment, a commit, `workspace`, or a file of predictions",
+        )
+    pair.set_defaults(run=_compare)
+
     listing = commands.add_parser(
         "store", help="list waveforms and features: clips, size, fingerprint, whether up to date"
     )
     listing.set_defaults(run=_store)
+
+    commands.add_parser(
+        "quarantine", help="list the files that give no audio, by reason, and what to do"
+    ).set_defaults(run=_quarantine)
 
     reason = commands.add_parser(
         "why", help="say which byte, parameter, code or library makes a track's rows stale"
@@ -121,6 +191,48 @@ def _parser() -> argparse.ArgumentParser:
         "repair", help="compute again exactly what is damaged, also in DVC's cache"
     )
     mend.set_defaults(run=_repair)
+
+    papers = commands.add_parser(
+        "papers", help="run the systems of the five papers, and print their tables"
+    ).add_subparsers(required=True, metavar="COMMAND")
+    papers.add_parser("list", help="list papers, protocols and systems").set_defaults(
+        run=_papers_list
+    )
+    doing = papers.add_parser(
+        "run",
+        help="run a paper's systems under its protocols",
+        description="Run every system of a paper under every protocol, by `dvc exp run ... "
+        "evaluate`, and keep the scores in papers/results/. Runs that are there are left out, so "
+        "a killed command goes on where it was.",
+        epilog="soundstage papers run 003 --system knn --protocol honest --seeds 0 1",
+    )
+    doing.add_argument("key", metavar="KEY", help="e.g. 003")
+    doing.add_argument("--system", nargs="+", default=(), metavar="S", help="only these")
+    doing.add_argument(
+        "--protocol", nargs="+", default=(), metavar="P", help="only these, e.g. honest"
+    )
+    doing.add_argument(
+        "--seeds", type=int, nargs="+", default=(), metavar="N", help="instead of the protocol's"
+    )
+    doing.add_argument("--dataset", default="", metavar="D", help="instead of the paper's own")
+    doing.add_argument(
+        "-S", "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="another parameter, as in `dvc exp run`; training.epochs is that of the run's model",
+    )  # fmt: skip
+    way = doing.add_mutually_exclusive_group()
+    way.add_argument("--queue", action="store_true", help="queue the runs; `dvc queue start`")
+    way.add_argument(
+        "--direct", action="store_true",
+        help="in this process, on the store as it is: no experiment is kept, but many small runs "
+        "take a tenth of the time",
+    )  # fmt: skip
+    doing.add_argument("--again", action="store_true", help="also runs whose scores are there")
+    doing.set_defaults(run=_papers_run)
+    telling = papers.add_parser(
+        "table", help="print a paper's numbers beside those of its runs, as Markdown"
+    )
+    telling.add_argument("key", nargs="?", metavar="KEY", help="default: all")
+    telling.set_defaults(run=_papers_table)
 
     clean = commands.add_parser(
         "gc",

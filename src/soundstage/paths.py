@@ -9,9 +9,11 @@ from pathlib import Path
 
 FILES = Path("data/files.parquet")
 METADATA = Path("data/metadata.json")
+SUPPLIED = Path("data/supplied")
 TRACKS = Path("data/tracks.parquet")
 SPLITS = Path("data/splits.parquet")
 STORE = Path("data/store")
+QUARANTINE = Path("data/quarantine")
 VIEWS = Path("data/views")
 CHECKPOINTS = Path("data/checkpoints")
 CURVES = Path("data/curves")

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-import joblib
 import psutil
 
 from soundstage import params
@@ -28,7 +27,11 @@ def jobs() -> int:
     said = os.environ.get("SOUNDSTAGE_JOBS", "")
     if said and not (said.isdecimal() and int(said)):
         raise SoundstageError(f"SOUNDSTAGE_JOBS must be a positive number, got {said!r}")
-    return int(said) if said else joblib.cpu_count()
+    if said:
+        return int(said)
+    import joblib  # a quarter of a second that most stages need not wait
+
+    return joblib.cpu_count()
 
 
 def die_with(pid: int) -> None:

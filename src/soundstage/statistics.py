@@ -44,10 +44,13 @@ def statistics(feature: Feature, tracks: pl.DataFrame) -> dict[str, Any]:
     class             class -> the same of its tracks
 
     Where a feature has named columns, `column` holds not_finite, mean, deviation and quantile of
-    each, and of a class there are only the means of the columns. Numbers of no values are left
-    out; the others have six significant digits, so that the last bits of float32 do not show.
+    each, and of a class there are only the means of the columns. An integer feature holds codes,
+    whose mean says nothing: its values are the numbers of rows of its clips. Numbers of no values
+    are left out; the others have six significant digits, so that the last bits of float32 do not
+    show.
     """
-    columns = list(feature.index["columns"])
+    codes = np.issubdtype(feature.index["dtype"], np.integer)
+    columns = [] if codes else list(feature.index["columns"])
     width = max(len(columns), 1)
     genres = pl.concat_list("genre").list.drop_nulls()
     classes = genres if tracks["genre"].count() else pl.col("tags")
@@ -64,7 +67,9 @@ def statistics(feature: Feature, tracks: pl.DataFrame) -> dict[str, Any]:
             for key in shard.keys:
                 tallies = tallies_of.get(key, [])
                 if tallies:
-                    clip = _Clip(shard.array(key).reshape(-1, width))
+                    array = shard.array(key)
+                    rows = np.full((1, 1), len(array)) if codes else array.reshape(-1, width)
+                    clip = _Clip(rows)
                     for tally in tallies:
                         tally.add(clip)
                 bar.update()

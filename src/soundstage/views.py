@@ -1,11 +1,13 @@
 """A view: which rows of the store one model reads, with their labels and parts.
 
 A view names rows by content hash and checksum, never by their place in a shard, so it stays the
-same when shards split. One row a segment: a clip's whole array, or one slice of it where the
-feature's first axis counts slices. A quarantined clip has one row, with the reason.
+same when shards split. One row a segment: a clip's whole array; a piece of it where the model cuts
+its input; one slice of it where the feature's first axis counts slices. Where that axis counts
+copies of the clip (pitch-shifted, noisy), training reads all of them, validation and test only the
+first, the clip as it is. A quarantined clip has one row, with the reason.
 
-track, key, segment (index of the slice, 0 for a whole clip), part, group, reason, checksum, target
-(index of the genre, or of each of its tags)
+track, key, copy (0 for the clip as it is), segment (0 for a whole clip), part, group, reason,
+checksum, target (index of the genre, or of each of its tags)
 
 What a loader needs to know besides lies in the file's metadata: `View.about`.
 """
@@ -13,7 +15,7 @@ What a loader needs to know besides lies in the file's metadata: `View.about`.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -22,11 +24,14 @@ import polars as pl
 
 from soundstage.errors import SoundstageError
 from soundstage.files import whole_or_not_at_all
+from soundstage.params import Segment
+from soundstage.splits import BY_SEGMENT, PARTS, Parts
 from soundstage.store.read import Feature
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "track": pl.String,
     "key": pl.String,
+    "copy": pl.Int32,
     "segment": pl.Int32,
     "part": pl.String,
     "group": pl.String,
@@ -42,9 +47,10 @@ class About:
 
     `input_shape` is the (low) median of the training segments' shapes: the usual one where most
     are alike; a middling one where no two are, as in a folder of whole songs. Others are cut to
-    it at their end, or padded there with silence: see `loading.fit`. `code` is the fingerprint of
-    the model's code, so that a changed model is a changed view. `empty` says why a model cannot
-    have this data set, and is "" where it can.
+    it at their end, or padded there with silence: see `loading.fit`. `segment_length` is the length
+    of the pieces along the last axis into which the model cuts a clip, 0 where it does not. `code`
+    is the fingerprint of the model's code, so that a changed model is a changed view. `empty` says
+    why a model cannot have this data set, and is "" where it can.
     """
 
     model: str
@@ -53,6 +59,7 @@ class About:
     classes: Sequence[str]
     input_shape: Sequence[int]
     code: str
+    segment_length: int = 0
     empty: str = ""
 
     @property
@@ -69,8 +76,15 @@ class View:
     rows: pl.DataFrame
 
     def part(self, name: str) -> pl.DataFrame:
-        """Return the readable rows of one part, in order of track and segment."""
+        """Return the readable rows of one part, in order of track, copy and segment."""
         return self.rows.filter(pl.col("reason").is_null(), part=name)
+
+
+def target_of(tracks: pl.DataFrame, target: str) -> str:
+    """Return what a model is to tell: `auto` is the genre where the data set has any, else tags."""
+    if target != "auto":
+        return target
+    return "genre" if tracks["genre"].count() else "tags"
 
 
 def classes(tracks: pl.DataFrame, target: str) -> list[str]:
@@ -86,60 +100,93 @@ def labelled(tracks: pl.DataFrame, target: str) -> pl.DataFrame:
 
 def build(
     tracks: pl.DataFrame,
-    parts: pl.DataFrame,
+    parts: Parts,
     feature: Feature,
     *,
     model: str,
     target: str,
     code: str,
+    segment: Segment | None = None,
 ) -> View:
     """List the segments of a feature that a model reads.
+
+    Parameters
+    ----------
+    target: `genre`, `tags` or `auto`, see `target_of`; segment: how the model cuts a clip. A clip
+    shorter than half a segment is too short.
 
     Raises
     ------
     SoundstageError
         The store neither holds a track nor says why not.
     """
+    target = target_of(tracks, target)
     names = classes(tracks, target)
-    about = About(model, feature.index["name"], target, names, (), code)
+    length = segment.length if segment else 0
+    about = About(model, feature.index["name"], target, names, (), code, length)
     if len(names) < 2:
         return _nothing(about, f"the data set has no {target} to tell apart")
+    if not len(feature):
+        return _nothing(about, f"the data set has no {about.input}")
+    first_axis = feature.index["axes"][0]
+    if segment and first_axis == "slice":
+        raise SoundstageError(f"{model}: {about.input} is cut into slices; remove its `segment`")
     number = {name: i for i, name in enumerate(names)}
-    sliced = feature.index["axes"][0] == "slice"
     found = []
     shapes: Counter[tuple[int, ...]] = Counter()
-    known = labelled(tracks, target).join(parts, on="track").sort("track")
+    known = labelled(tracks, target).join(parts.table, on="track").sort("track", "part")
     for row in known.iter_rows(named=True):
         labels = [row["genre"]] if target == "genre" else row["tags"]
         common = {
             "track": row["track"],
             "key": row["key"],
-            "part": row["part"],
             "group": row["group"],
             "target": sorted(number[label] for label in labels),
         }
         reason, shape, checksum = _look_up(feature, row)
-        if reason is None and 0 in shape:
+        copies, segments, shape = _cut(shape, first_axis, segment)
+        if reason is None and (0 in shape or not segments):
             reason = "too_short"
         if reason is not None:
-            found.append(common | {"segment": 0, "reason": reason, "checksum": None})
+            said = PARTS if row["part"] == BY_SEGMENT else [row["part"]]
+            empty = {"copy": 0, "segment": 0, "reason": reason, "checksum": None}
+            found += [common | empty | {"part": part} for part in said]
             continue
-        n_segments = shape[0] if sliced else 1
-        if row["part"] == "train":
-            shapes[shape[1:] if sliced else shape] += n_segments
-        found += [
-            common | {"segment": i, "reason": None, "checksum": checksum} for i in range(n_segments)
-        ]
-    if not shapes:
-        return _nothing(about, "no training clip can be read")
+        dealt = [row["part"]] * segments
+        if row["part"] == BY_SEGMENT:
+            dealt = parts.of_segments(row["track"], segments)
+        for i, part in enumerate(dealt):
+            seen = range(copies if part == "train" else 1)
+            shapes[shape] += len(seen) if part == "train" else 0
+            one = {"segment": i, "part": part, "reason": None, "checksum": checksum}
+            found += [common | one | {"copy": copy} for copy in seen]
+    rows = pl.DataFrame(found, SCHEMA).sort("track", "part", "copy", "segment")
+    if not shapes.total():
+        return _nothing(about, "no training clip can be read, or all are too short")
     # Not the most frequent: of a folder of whole songs, two that chance to be alike would decide.
     input_shape = median_low(shapes.elements())
-    about = About(**asdict(about) | {"input_shape": input_shape})
-    return View(about, pl.DataFrame(found, SCHEMA))
+    return View(replace(about, input_shape=input_shape), rows)
+
+
+def _cut(
+    shape: tuple[int, ...], first_axis: str, segment: Segment | None
+) -> tuple[int, int, tuple[int, ...]]:
+    """Return how many copies of how many segments a clip's array has, and the shape of one."""
+    copies = segments = 1
+    if first_axis == "copy" and shape:
+        copies, shape = shape[0], shape[1:]
+    elif first_axis == "slice":
+        segments, shape = (shape[0], shape[1:]) if shape else (0, ())
+    if segment and shape:
+        n = shape[-1]
+        segments = n // segment.length or int(2 * n >= segment.length)
+        segments = min(segments, segment.count or segments)
+        shape = (*shape[:-1], segment.length)
+    return copies, segments, shape
 
 
 def _nothing(about: About, why: str) -> View:
-    return View(About(**asdict(about) | {"empty": why}), pl.DataFrame(schema=SCHEMA))
+    return View(replace(about, empty=why), pl.DataFrame(schema=SCHEMA))
 
 
 def _look_up(

@@ -48,7 +48,8 @@ def test_the_default_split_shares_no_artist(finished):
 
 def test_predictions_and_plots_are_there(finished):
     data = finished.root / "data"
-    assert len(pl.read_parquet(data / "predictions.parquet")) == metrics(finished)["n_scored"]
+    predictions = pl.read_parquet(data / "predictions.parquet")
+    assert len(predictions.filter(part="test")) == metrics(finished)["n_scored"]
     assert {p.name for p in (data / "plots").iterdir()} == {"confusion.csv", "roc.csv", "pr.csv"}
 
 

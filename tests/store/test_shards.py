@@ -89,7 +89,7 @@ def test_values_are_read_from_any_place_and_the_file_is_closed_when_they_are_for
     values = spectra.values()
     assert psutil.Process().num_fds() == before + 1
     found = np.empty((2, 5), np.float32)
-    values.fill(found, 7)
+    values.fill(shards.raw(found), 7)
     np.testing.assert_array_equal(found.ravel(), everything[7:17])
     del values
     assert psutil.Process().num_fds() == before

@@ -2,8 +2,7 @@
 
 import librosa
 import numpy as np
-import scipy.fft
-import scipy.sparse
+import scipy
 
 _FRAMES = 256  # in one block: bounds memory, and a block stays in the processor's cache
 _LEAST = 1e-7  # weight: -70 dB of a bin

@@ -5,7 +5,7 @@ Speech and Audio Processing 10(5), section III.B).
 """
 
 import numpy as np
-import scipy.signal
+import scipy
 
 from soundstage.dsp.periodicity import autocorrelation, enhance, highest_peaks
 

@@ -2,7 +2,7 @@
 
 import librosa
 import numpy as np
-import scipy.fft
+import scipy
 
 from soundstage.dsp.band_power import frames_of
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import librosa
 import numpy as np
-import scipy.signal
+import scipy
 
 from soundstage.dsp.lanes import WIDTH
 from soundstage.dsp.power import power_blocks

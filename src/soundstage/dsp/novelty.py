@@ -6,7 +6,7 @@ itself and what was is like itself, but the two are not like each other.
 """
 
 import numpy as np
-import scipy.signal
+import scipy
 
 _INDIFFERENT = 1.0  # dB a dimension: differences well below it are no difference
 

@@ -7,7 +7,7 @@ which takes out the peak at lag 0 and those at even multiples.
 """
 
 import numpy as np
-import scipy.fft
+import scipy
 
 
 def autocorrelation(x: np.ndarray, *, compression: float = 2.0) -> np.ndarray:

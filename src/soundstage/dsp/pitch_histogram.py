@@ -6,7 +6,7 @@ Karjalainen 2000 ("A computationally efficient multipitch analysis model", IEEE 
 """
 
 import numpy as np
-import scipy.signal
+import scipy
 
 from soundstage.dsp.periodicity import autocorrelation, enhance, highest_peaks
 

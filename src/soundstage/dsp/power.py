@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from soundstage.dsp.fft import order, rfft, turns
 from soundstage.dsp.lanes import WIDTH, kernel, load, store, transpose

@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import get_window
+import scipy
 
 from soundstage.dsp import fft, overlap
 from soundstage.dsp.lanes import WIDTH, kernel, load, store
@@ -43,7 +43,7 @@ def supported(n_fft: int, hop_length: int) -> bool:
 @cache
 def hann(n: int, dtype: str) -> np.ndarray:
     """Return the periodic Hann window (n,)."""
-    return get_window("hann", n).astype(dtype)
+    return scipy.signal.get_window("hann", n).astype(dtype)
 
 
 def frames(x: np.ndarray, n_frames: int) -> np.ndarray:

@@ -6,8 +6,7 @@ Transactions on Speech and Audio Processing 10(5), section III.A).
 
 import librosa
 import numpy as np
-import scipy.fft
-import scipy.sparse
+import scipy
 
 from soundstage.errors import SoundstageError
 

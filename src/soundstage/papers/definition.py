@@ -1,0 +1,103 @@
+"""A paper as a file: its systems, its protocols and the numbers that it prints.
+
+`papers/<key>.yaml` holds one paper. A protocol is a set of parameters; the runs of a protocol
+differ by one of them (`over`: the seeds, the draws or folds of a split). `elsewhere` says the same
+kind of protocol in terms that every data set has, where the paper's own split is a data set's.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from soundstage import registry
+from soundstage.errors import SoundstageError
+from soundstage.params import Section
+
+FOLDER = Path("papers")
+Value = str | int | float | bool | list[int] | None
+
+
+class Protocol(Section):
+    """How a paper's systems are trained and scored: in words, and as parameters.
+
+    `over` says what its runs differ by: a parameter, or several joined by `+` that take the same
+    values, and the values.
+    """
+
+    says: str
+    params: dict[str, Value]
+    elsewhere: dict[str, Value] = Field(default_factory=dict)
+    over: dict[str, list[int]]
+
+
+class System(Section):
+    """One row of a paper's table: a model, and what the paper prints of it by our metric's name.
+
+    `dataset` is its own one where that is not the paper's; `params` always hold, `elsewhere` on
+    any other data set.
+    """
+
+    model: str
+    dataset: str = ""
+    params: dict[str, Value] = Field(default_factory=dict)
+    elsewhere: dict[str, Value] = Field(default_factory=dict)
+    printed: dict[str, float]
+
+
+class Impossible(Section):
+    """A printed number that cannot be what it claims, and why."""
+
+    system: str
+    metric: str
+    why: str
+
+
+class Paper(Section):
+    """A paper: what it is called, where it runs, what it prints.
+
+    `params` always hold, those of `at_home` on its own data set only.
+    """
+
+    title: str
+    dataset: str
+    params: dict[str, Value] = Field(default_factory=dict)
+    at_home: dict[str, Value] = Field(default_factory=dict)
+    protocols: dict[str, Protocol]
+    systems: dict[str, System]
+    impossible: list[Impossible] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+    def metrics(self) -> list[str]:
+        """Return the metrics that it prints, in the order of their first appearance."""
+        return list(dict.fromkeys(name for s in self.systems.values() for name in s.printed))
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """Return the keys of all papers."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load(key: str, folder: Path = FOLDER) -> Paper:
+    """Read and check a paper's file; SoundstageError names every mistake."""
+    if key not in names(folder):
+        raise SoundstageError(f"papers: no {key!r}; {registry.nearest(key, names(folder))}")
+    file = folder / f"{key}.yaml"
+    try:
+        return Paper.model_validate(YAML(typ="safe", pure=True).load(file.read_text("utf-8")))
+    except YAMLError as error:
+        raise SoundstageError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SoundstageError("\n".join(f"{file}: {line}" for line in lines)) from error
+
+
+def chosen(what: str, wanted: Sequence[str], of: Mapping[str, Any]) -> list[str]:
+    """Return the wanted names, or all; SoundstageError with the nearest for one that is not."""
+    for name in wanted:
+        if name not in of:
+            raise SoundstageError(f"no {what} {name!r}; {registry.nearest(name, of)}")
+    return list(wanted or of)

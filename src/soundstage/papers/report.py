@@ -1,0 +1,87 @@
+"""A paper's table: what it prints beside what its systems score here, as Markdown."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+from soundstage.papers import results
+from soundstage.papers.definition import Paper
+from soundstage.papers.results import Result
+
+_MARKS = "*†‡§¶‖"
+
+
+def table(key: str, paper: Paper) -> list[str]:
+    """Return the lines of a paper's page: a table a data set, and what its cells cannot have been.
+
+    A cell is the mean over a protocol's runs, ± their deviation where there are several, and the
+    ends of the 95 % bootstrap interval over songs, averaged over the runs.
+    """
+    lines = [f"## {key}: {paper.title}", ""]
+    lines += [f"* **{name}**: {protocol.says}" for name, protocol in paper.protocols.items()]
+    marks = {
+        (one.system, one.metric): _MARKS[i % len(_MARKS)] * (1 + i // len(_MARKS))
+        for i, one in enumerate(paper.impossible)
+    }
+    there = results.datasets(key)
+    for dataset in sorted(there, key=lambda name: (name != paper.dataset, name)):
+        found = results.read(key, dataset)
+        lines += ["", f"On `{dataset}`{_shortened(found)}:", "", *_rows(paper, found, marks)]
+    if not there:
+        lines += ["", "No run yet; what is printed:", "", *_rows(paper, [], marks)]
+    lines += [""] if marks or paper.notes else []
+    lines += [
+        f"{marks[one.system, one.metric]} {one.system}, `{one.metric}`: {one.why}\n"
+        for one in paper.impossible
+    ]
+    return lines + [f"* {note}" for note in paper.notes]
+
+
+def _rows(paper: Paper, found: Sequence[Result], marks: dict[tuple[str, str], str]) -> list[str]:
+    protocols = [
+        p for p in paper.protocols if not found or any(result.protocol == p for result in found)
+    ]
+    head = ["system", "metric", "printed", *(p.replace("_", " ") for p in protocols)]
+    lines = [_line(head), _line(["---"] * 2 + ["---:"] * (1 + len(protocols)))]
+    for name, system in paper.systems.items():
+        if found and not any(result.system == name for result in found):
+            continue
+        for metric, printed in system.printed.items():
+            cells = [
+                _cell([r for r in found if (r.system, r.protocol) == (name, p)], metric)
+                for p in protocols
+            ]
+            mark = marks.get((name, metric), "")
+            lines.append(_line([name, f"`{metric}`", f"{printed:.4g}{mark}", *cells]))
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(runs: Sequence[Result], metric: str) -> str:
+    values = [run.scores[metric] for run in runs if metric in run.scores]
+    if not values:
+        return "-"
+    text = f"{mean(values):.3f}"
+    if len(values) > 1:
+        text += f" ± {stdev(values):.3f} ({len(values)})"
+    ends = [run.intervals[metric] for run in runs if metric in run.intervals]
+    if ends:
+        low, high = (mean(end) for end in zip(*ends, strict=True))
+        text += f" [{low:.3f}, {high:.3f}]"
+    return text
+
+
+def _shortened(found: Sequence[Result]) -> str:
+    """Say how many epochs networks were trained for, where that is not the paper's number."""
+    epochs = {
+        run.overrides[name]
+        for run in found
+        for name in run.overrides
+        if name.endswith(".training.epochs")
+    }
+    if not epochs:
+        return ""
+    said = " or ".join(map(str, sorted(epochs)))
+    return f", networks trained for {said} epochs only: this shows the machinery, not the paper"

@@ -1,0 +1,80 @@
+"""What the runs of a paper scored: one JSON file a paper and data set, beside the paper's own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soundstage.errors import SoundstageError
+from soundstage.files import write_json
+from soundstage.papers.definition import FOLDER, Paper
+from soundstage.papers.runs import Run
+
+RESULTS = "results"
+# Kept of every run, besides what its paper prints.
+_KEPT = (
+    "n_scored",
+    *(f"{level}.{score}" for level in ("clip", "vote", "segment") for score in
+      ("accuracy", "f1_macro", "top_2", "top_3", "roc_auc", "average_precision")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run's scores by metric, intervals too, and how long it took."""
+
+    system: str
+    protocol: str
+    value: int
+    overrides: dict[str, Any]
+    seconds: float
+    scores: dict[str, float]
+    intervals: dict[str, list[float]]
+
+
+def file(key: str, dataset: str, folder: Path = FOLDER) -> Path:
+    """Return the path of a paper's results on one data set."""
+    return folder / RESULTS / f"{key}-{dataset}.json"
+
+
+def datasets(key: str, folder: Path = FOLDER) -> list[str]:
+    """Return the data sets of which there are results."""
+    found = (folder / RESULTS).glob(f"{key}-*.json")
+    return sorted(path.stem.removeprefix(f"{key}-") for path in found)
+
+
+def read(key: str, dataset: str, folder: Path = FOLDER) -> list[Result]:
+    """Return the results of a paper on one data set, by run's name; [] if there are none."""
+    path = file(key, dataset, folder)
+    if not path.exists():
+        return []
+    try:
+        return [Result(**entry) for entry in json.loads(path.read_text("utf-8")).values()]
+    except (ValueError, TypeError) as error:
+        raise SoundstageError(f"{path}: not the results of a paper: {error}") from error
+
+
+def add(run: Run, paper: Paper, metrics: Mapping[str, Any], seconds: float) -> Result:
+    """Add a run's scores to the file of its paper and data set; an earlier one of its name goes."""
+    wanted = dict.fromkeys((*paper.metrics(), *_KEPT))
+    scores = {name: value for name in wanted if (value := _at(metrics, name)) is not None}
+    ends = {name: [end["low"], end["high"]] for name in scores if (end := _ends(metrics, name))}
+    own = {name: value for name, value in run.overrides.items() if name not in ("dataset", "model")}
+    result = Result(run.system, run.protocol, run.value, own, seconds, scores, ends)
+    path = file(run.paper, run.dataset)
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, dict(sorted((before | {run.name: vars(result)}).items())))
+    return result
+
+
+def _ends(metrics: Mapping[str, Any], name: str) -> Any:
+    level, _, score = name.rpartition(".")
+    return _at(metrics, f"{level}.interval.{score}")
+
+
+def _at(tree: Any, name: str) -> Any:
+    for part in name.split("."):
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return tree

@@ -1,0 +1,169 @@
+"""The runs of a paper: which there are, and how DVC or this process does them."""
+
+import itertools
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soundstage import (
+    fingerprint,
+    fitting,
+    params,
+    paths,
+    registry,
+    scoring,
+    splits,
+    tracks,
+    views,
+)
+from soundstage.catalogue import honest_split
+from soundstage.errors import SoundstageError
+from soundstage.papers.definition import Paper, Value, chosen
+from soundstage.store.read import Feature
+
+
+@dataclass(frozen=True)
+class Run:
+    """One system under one protocol, with one value of what the protocol varies."""
+
+    paper: str
+    system: str
+    protocol: str
+    dataset: str
+    varied: str  # the parameters that the protocol's runs differ by, joined by +
+    value: int
+    overrides: Mapping[str, Value]  # of params.yaml, all but the value
+
+    @property
+    def name(self) -> str:
+        """The name of its DVC experiment."""
+        parts = (self.paper, self.system, self.protocol, self.dataset, self.value)
+        return "-".join(str(part).replace("_", "-") for part in parts)
+
+    @property
+    def parameters(self) -> dict[str, Value]:
+        """All that it sets in params.yaml."""
+        return {**self.overrides, **dict.fromkeys(self.varied.split("+"), self.value)}
+
+
+def runs(
+    key: str,
+    paper: Paper,
+    *,
+    systems: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    dataset: str = "",
+    values: Sequence[int] = (),
+    extra: Mapping[str, Value] | None = None,
+) -> list[Run]:
+    """Return the runs of a paper, by system and protocol.
+
+    Parameters
+    ----------
+    systems, protocols: only these; dataset: another than a system's own; values: instead of those
+    that the protocol lists (the seeds, mostly); extra: parameters that override all others.
+    """
+    found = []
+    for one, how in itertools.product(
+        chosen("system", systems, paper.systems), chosen("protocol", protocols, paper.protocols)
+    ):
+        system, protocol = paper.systems[one], paper.protocols[how]
+        home = system.dataset or paper.dataset
+        at = dataset or home
+        overrides = {
+            "dataset": at,
+            "model": system.model,
+            **paper.params,
+            **(paper.at_home if at == paper.dataset else {}),
+            **protocol.params,
+            **({} if at == home else protocol.elsewhere),
+            **system.params,
+            **({} if at == home else system.elsewhere),
+            **{_of_model(name, system.model): value for name, value in (extra or {}).items()},
+        }
+        for varied, its_values in protocol.over.items():
+            found += [
+                Run(key, one, how, at, varied, value, overrides) for value in values or its_values
+            ]
+    return found
+
+
+def _of_model(name: str, model: str) -> str:
+    """Return `models.<model>.training.epochs` for `training.epochs`, which each model has."""
+    return f"models.{model}.{name}" if name == "training.epochs" else name
+
+
+def with_dvc(run: Run, *, queue: bool) -> dict[str, Any] | None:
+    """Do a run by `dvc exp run … evaluate`; return its scores, None if it is only queued."""
+    said = [f"{name}={_written(value)}" for name, value in run.parameters.items()]
+    command = ["dvc", "exp", "run", "--name", run.name, "--force"]
+    command += [*(["--queue"] if queue else []), *itertools.chain(*(("-S", s) for s in said))]
+    done = subprocess.run([*command, "evaluate"], check=False)
+    if done.returncode:
+        raise SoundstageError(f"{run.name}: DVC ended with {done.returncode}; see above")
+    return None if queue else json.loads(paths.TEST.read_text("utf-8"))
+
+
+def _written(value: Value) -> str:
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else f"{value}"
+    )
+
+
+def directly(run: Run, tables: "Tables") -> dict[str, Any]:
+    """Do a run in this process, on the store as it is; return its scores.
+
+    It does what the stages split, views, train and evaluate do, and leaves nothing behind. The
+    store must hold what the model reads: `dvc repro views@<model>` sees to that.
+    """
+    if run.dataset != tables.dataset:
+        raise SoundstageError(f"{run.name}: on {run.dataset}, and the store holds {tables.dataset}")
+    changed = params.load(changes=run.parameters)
+    top, model = changed.top, changed.models[changed.top.model]
+    honest = honest_split(changed.dataset)
+    name, dealt = splits.split(tables.tracks, top.split, honest=honest)
+    parts = splits.Parts(name, top.split, dealt)
+    with tempfile.TemporaryDirectory() as temporary:
+        data = Path(temporary)
+        (data / "store").symlink_to(paths.STORE.resolve())
+        view = views.build(
+            tables.tracks,
+            parts,
+            tables.feature(model.input),
+            model=model.name,
+            target=top.target,
+            code=fingerprint.code_digest(registry.source_file("models", model.kind)),
+            segment=model.segment,
+        )
+        path = data / "views" / f"{model.name}.parquet"
+        path.parent.mkdir()
+        views.write(view, path)
+        fitted, about = fitting.fit(model, path, seed=top.seed, curves=data / "curves")
+        scores, _, _ = scoring.score(fitted, about, path, tables.tracks, parts, top.evaluation)
+    named = {"model": model.name, "dataset": top.dataset, "split": name}
+    return named | {"target": view.about.target} | scores
+
+
+class Tables:
+    """What the runs of one data set share: its tracks, and the features in the store."""
+
+    def __init__(self, dataset: str) -> None:
+        about = json.loads(paths.METADATA.read_text("utf-8"))
+        if about["dataset"] != dataset:
+            raise SoundstageError(
+                f"the store holds {about['dataset']!r}, not {dataset!r}; run "
+                f"`dvc exp run -S dataset={dataset}` first, or leave out --direct"
+            )
+        self.dataset = dataset
+        self.tracks = tracks.read(paths.TRACKS)
+        self._features: dict[str, Feature] = {}
+
+    def feature(self, name: str) -> Feature:
+        """Return a feature or waveform of the store, opened once."""
+        if name not in self._features:
+            self._features[name] = Feature(paths.STORE / name)
+        return self._features[name]

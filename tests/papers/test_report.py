@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from soundstage.papers import definition, report, results
+from soundstage.papers.runs import runs
+
+PAPER = """
+title: A paper
+dataset: home
+protocols:
+  as_printed: {says: with faults, params: {split.name: random}, over: {seed: [0]}}
+  honest: {says: without, params: {split.name: honest}, over: {seed+split.seed: [0, 1]}}
+systems:
+  a: {model: knn, printed: {clip.accuracy: 0.9, clip.top_2: 0.95}}
+  b: {model: svm, printed: {clip.accuracy: 0.8}}
+impossible:
+  - {system: a, metric: clip.top_2, why: it is too good}
+notes: [It says so.]
+"""
+
+
+@pytest.fixture
+def paper(tmp_path, monkeypatch):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "9.yaml").write_text(PAPER)
+    monkeypatch.chdir(tmp_path)
+    return definition.load("9")
+
+
+def metrics(accuracy):
+    interval = {"accuracy": {"low": accuracy - 0.1, "high": accuracy + 0.1}}
+    return {"n_scored": 10, "clip": {"accuracy": accuracy, "top_2": 0.7, "interval": interval}}
+
+
+def test_runs_of_a_protocol_differ_by_what_it_says(paper):
+    found = runs("9", paper, systems=["b"], extra={"training.epochs": 2})
+    assert [run.name for run in found] == [
+        "9-b-as-printed-home-0",
+        "9-b-honest-home-0",
+        "9-b-honest-home-1",
+    ]
+    assert found[-1].parameters == {
+        "dataset": "home",
+        "model": "svm",
+        "split.name": "honest",
+        "models.svm.training.epochs": 2,
+        "seed": 1,
+        "split.seed": 1,
+    }
+    with pytest.raises(definition.SoundstageError, match="no protocol 'onest'; did you mean"):
+        runs("9", paper, protocols=["onest"])
+
+
+def test_a_table_has_what_is_printed_beside_the_runs(paper):
+    assert "| a | `clip.top_2` | 0.95* | - | - |" in report.table("9", paper)
+    for run in runs("9", paper, systems=["a"]):
+        results.add(run, paper, metrics(0.5 + 0.2 * run.value), seconds=1.0)
+    lines = report.table("9", paper)
+    assert "On `home`:" in lines
+    assert "| system | metric | printed | as printed | honest |" in lines
+    assert (
+        "| a | `clip.accuracy` | 0.9 | 0.500 [0.400, 0.600] | "
+        "0.600 ± 0.141 (2) [0.500, 0.700] |" in lines
+    )
+    assert "| a | `clip.top_2` | 0.95* | 0.700 | 0.700 ± 0.000 (2) |" in lines
+    assert not any(line.startswith("| b") for line in lines)
+    assert "* a, `clip.top_2`: it is too good\n" in lines
+    assert "* It says so." in lines
+
+
+def test_a_run_again_takes_the_place_of_the_one_before(paper):
+    (run,) = runs("9", paper, systems=["b"], protocols=["as_printed"])
+    for accuracy in (0.3, 0.4):
+        results.add(run, paper, metrics(accuracy), seconds=1.0)
+    (result,) = results.read("9", "home")
+    assert result.scores["clip.accuracy"] == 0.4
+    assert result.intervals["clip.accuracy"] == pytest.approx([0.3, 0.5])
+    results.file("9", "home").write_text(json.dumps({"x": {}}))
+    with pytest.raises(definition.SoundstageError, match="not the results of a paper"):
+        results.read("9", "home")
+
+
+def test_a_table_says_where_networks_were_trained_for_fewer_epochs(paper):
+    (run,) = runs("9", paper, systems=["b"], protocols=["as_printed"], extra={"training.epochs": 2})
+    results.add(run, paper, metrics(0.3), seconds=1.0)
+    assert any("trained for 2 epochs only" in line for line in report.table("9", paper))
