@@ -116,7 +116,9 @@ def _hdf5(
         file.attrs["format"] = FORMAT
         data = file.create_dataset("data", (int(sizes.sum()),), dtype, track_times=False)
         offsets = np.cumsum(sizes) - sizes
-        for row, offset in zip(rows, offsets, strict=True):
+        # The last row first: the buffer grows once. In many steps it would grow on the heap until
+        # it has 32 MB, which the heap then keeps.
+        for row, offset in reversed(list(zip(rows, offsets, strict=True))):
             data[offset : offset + row.array.size] = row.array.ravel()
         datasets = {
             "key": np.array([row.key for row in rows], f"S{KEY_LENGTH}"),
