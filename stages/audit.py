@@ -18,7 +18,8 @@ def main(params: Params) -> None:
         Feature(paths.STORE / settings.landmarks), share=settings.near_share
     )
     table, parts = tracks.read(paths.TRACKS), splits.read(paths.SPLITS)
-    report = audit(table, parts.table, checksums, near_duplicates.groups(near, checksums))
+    recordings = near_duplicates.groups(near, checksums)
+    report = audit(table, parts.table, checksums, recordings, params.top.target)
     write_json(paths.LEAKAGE, {"dataset": params.dataset.name, "split": parts.name} | report)
     print(*lines(report, crossing(table, parts.table, near)), sep="\n")
 

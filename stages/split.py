@@ -8,7 +8,7 @@ from soundstage.params import Params
 
 def main(params: Params) -> None:
     """Write which track is in which part."""
-    honest = catalogue.honest_split(params.dataset)
+    honest = catalogue.known().honest
     name, table = splits.split(tracks.read(paths.TRACKS), params.top.split, honest=honest)
     splits.write(splits.Parts(name, params.top.split, table), paths.SPLITS)
 

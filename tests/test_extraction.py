@@ -53,7 +53,8 @@ def test_the_store_holds_what_the_decoder_gives(run, limits):
 def test_quarantined_files_are_listed_and_known_ones_are_notes(run, monkeypatch, capsys):
     """Of two known faults one is broken and one is not; a limit of none allows what is known."""
     faults = {"bassists0/broken.mp3": "is no audio", "bass1.flac": "was cut"}
-    monkeypatch.setattr(catalogue, "faults", lambda _: faults)
+    known = catalogue.known
+    monkeypatch.setattr(catalogue, "known", lambda: replace(known(), faults=faults))
     limits = run.params.top.decode.model_copy(update={"max_rejected_share": 0.0})
     monkeypatch.setattr(
         run, "params", replace(run.params, top=run.params.top.model_copy(update={"decode": limits}))

@@ -110,11 +110,12 @@ def test_many_files_of_a_kind_are_cut_short(rows):
 
 def test_what_is_known_of_a_data_set_is_compared_with_what_is_there():
     rows = pl.DataFrame({"key": ["a", "b", "c"], "shape": [[16_000], [16_001], [15_000]]})
-    assert verdicts.odd(rows, 16_000, None, None) == ([], {})
-    assert verdicts.odd(rows[:2], 16_000, 2, (1.0, 1.0)) == ([], {"odd_length": 0})
-    lines, counts = verdicts.odd(rows, 16_000, 4, (1.0, 1.0))
-    assert counts == {"odd_length": 1}
+    assert verdicts.odd(rows, 16_000, 3, None, None) == ([], {})
+    whole = {"files_missing": 0, "odd_length": 0}  # one of four cannot be read, or is there twice
+    assert verdicts.odd(rows[:2], 16_000, 4, 4, (1.0, 1.0)) == ([], whole)
+    lines, counts = verdicts.odd(rows, 16_000, 3, 4, (1.0, 1.0))
+    assert counts == {"files_missing": 1, "odd_length": 1}
     assert lines == [
-        "warning: 3 readable clips, where the whole data set has 4",
+        "warning: 3 files, where the whole data set has 4",
         "warning: 1 clips are not 1.000 to 1.000 s long, as all of this data set should be",
     ]

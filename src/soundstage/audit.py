@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from soundstage.splits import BY_SEGMENT, PARTS
+from soundstage.tracks import target_of
 
 # What may be shared, and the column that tells: audio is the checksum of the decoded samples,
 # near_audio the number of a group of near-duplicates.
@@ -26,6 +27,7 @@ def audit(
     parts: pl.DataFrame,
     checksums: Mapping[str, str],
     recordings: Mapping[str, int],
+    target: str = "auto",
 ) -> dict[str, Any]:
     """Count the clips of each part that share something with training, and the shift of labels.
 
@@ -33,7 +35,8 @@ def audit(
     ----------
     tracks: see `tracks.SCHEMA`; parts: the table of `splits.Parts`; checksums: content hash ->
     checksum of the decoded samples, for files that could be decoded; recordings: content hash ->
-    number of what is the same recording, see `near_duplicates.groups`.
+    number of what is the same recording, see `near_duplicates.groups`; target: whose shares are
+    compared, `genre` or `tags`, see `tracks.target_of`.
 
     Returns
     -------
@@ -45,15 +48,15 @@ def audit(
                    "most_shifted_by": d}
 
     What the data set does not know (a column of nulls) is left out. `label_shift` is the total
-    variation distance between the part's and training's distribution of genres (of tags, where
-    there are no genres), 0 to 1; `most_shifted` the label whose share of the clips changes most,
-    and by how much. A part without labelled clips has none of these.
+    variation distance between the part's and training's distribution of labels, 0 to 1;
+    `most_shifted` the label whose share of the clips changes most, and by how much. A part
+    without labelled clips has none of these.
     """
     table = _dealt(tracks, parts).with_columns(
         audio=pl.col("key").replace_strict(checksums, default=None, return_dtype=pl.String),
         near_audio=pl.col("key").replace_strict(recordings, default=None, return_dtype=pl.Int64),
     )
-    train = table.filter(part="train")
+    train, told = table.filter(part="train"), target_of(tracks, target)
     known = {what: column for what, column in SHARED.items() if table[column].count()}
     report: dict[str, Any] = {
         "left_out": len(tracks.join(parts, on="track", how="anti")),
@@ -66,7 +69,11 @@ def audit(
             what: int(rows[column].drop_nulls().is_in(train[column].drop_nulls().unique()).sum())
             for what, column in known.items()
         }
-        report[part] = {"clips": len(rows), "shares": shares, **_shift(train, rows)}
+        report[part] = {
+            "clips": len(rows),
+            "shares": shares,
+            **_shift(train[told], rows[told]),
+        }
     return report
 
 
@@ -78,9 +85,8 @@ def _dealt(tracks: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
     return tracks.join(parts.with_columns(part=named).explode("part"), on="track")
 
 
-def _shift(train: pl.DataFrame, part: pl.DataFrame) -> dict[str, Any]:
-    column = "genre" if train["genre"].count() else "tags"
-    before, after = _labels(train[column]), _labels(part[column])
+def _shift(train: pl.Series, part: pl.Series) -> dict[str, Any]:
+    before, after = _labels(train), _labels(part)
     if not len(before) or not len(after):
         return {}
     both = before.join(after, on="label", how="full", coalesce=True).fill_null(0).sort("label")

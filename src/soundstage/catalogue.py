@@ -12,8 +12,8 @@ folder. `files` are the paths of the audio, `metadata` maps the names of METADAT
 far as they are there. A data set may also have
 
 AUDIO = False                           where it comes without any
-FILES, SECONDS                          how many clips it has, and how long the shortest and the
-                                        longest one are
+FILES, SECONDS                          how many files of audio it has, and how long the shortest
+                                        and the longest clip are
 FAULTS                                  path -> why that file is known to be broken
 SOURCE                                  whose the features are that come with it
 supplied(listing, metadata)             features that come with it ready-made: feature -> `SUPPLY`
@@ -24,7 +24,10 @@ and each takes those of the data set's parameters that it names.
 """
 
 import inspect
+import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +36,7 @@ import numpy as np
 import polars as pl
 
 from soundstage import fingerprint, paths, registry, tracks
+from soundstage.errors import SoundstageError
 from soundstage.files import whole_or_not_at_all, write_json
 from soundstage.listing import audio_files, content_hash, list_files, remembered, summary
 from soundstage.params import Component
@@ -62,16 +66,6 @@ def root(dataset: Component) -> Path:
     return paths.main_checkout() / Path(dataset.input).expanduser()
 
 
-def honest_split(dataset: Component) -> str:
-    """Return the name of a data set's own leak-free split."""
-    return _module(dataset).HONEST
-
-
-def faults(dataset: Component) -> Mapping[str, str]:
-    """Return path -> why a data set's file is known to be broken."""
-    return getattr(_module(dataset), "FAULTS", {})
-
-
 def _archive(dataset: Component) -> Path | None:
     given = paths.main_checkout() / Path(dataset.input).expanduser()
     return given if dataset.input and given.is_file() else None
@@ -88,19 +82,36 @@ def metadata(dataset: Component) -> dict[str, Path]:
     }
 
 
-def expected(dataset: Component) -> tuple[int | None, tuple[float, float] | None]:
-    """Return how many readable clips a data set has, and their least and greatest seconds."""
-    module = _module(dataset)
-    return getattr(module, "FILES", None), getattr(module, "SECONDS", None)
+@dataclass(frozen=True)
+class Known:
+    """What stages after fetch must know of the data set in use, as `data/dataset.json` holds it.
+
+    honest: the name of its own leak-free split; faults: path -> why that file is known to be
+    broken; files, seconds: how many files of audio the whole of it has, and the least and the
+    greatest length of a clip, where that is known.
+    """
+
+    dataset: str
+    honest: str
+    faults: dict[str, str]
+    files: int | None
+    seconds: tuple[float, float] | None
+
+
+def known() -> Known:
+    """Read what is known of the data set in use."""
+    if not paths.DATASET.exists():
+        raise SoundstageError(f"{paths.DATASET}: no such file; run `dvc repro fetch`")
+    return Known(**json.loads(paths.DATASET.read_text("utf-8")))
 
 
 def fetch(dataset: Component) -> None:
     """Fetch, unpack or render what is missing of a data set, and list what is there.
 
-    Writes two listings, so that new labels touch no audio stage: `data/files.parquet` lists the
-    audio, and `data/metadata.json` all that shapes the table of tracks: the metadata files'
-    hashes, the data set's parameters and its code. The folder `data/supplied` has a table for
-    each feature that comes with the data set.
+    Writes what later stages need in parts, so that new labels touch no audio stage:
+    `data/files.parquet` lists the audio; `data/metadata.json` has all that shapes the table of
+    tracks, the metadata files' hashes, the data set's parameters and its code; `data/dataset.json`
+    what is `Known`; and the folder `data/supplied` a table for each feature that comes with it.
     """
     module, folder = _module(dataset), root(dataset)
     if archive := _archive(dataset):
@@ -118,19 +129,44 @@ def fetch(dataset: Component) -> None:
     print(f"{dataset.name}: {summary(before, listing)}", *filter(None, [ignored]), sep="; ")
     with whole_or_not_at_all(paths.FILES) as temporary:
         audio.write_parquet(temporary)
-    paths.SUPPLIED.mkdir(parents=True, exist_ok=True)
-    if supplied := getattr(module, "supplied", None):
-        for feature, table in supplied(listing, about, **_arguments(supplied, dataset)).items():
-            with whole_or_not_at_all(paths.SUPPLIED / f"{feature}.parquet") as temporary:
-                table.select(pl.col(n).cast(k) for n, k in SUPPLY.items()).write_parquet(temporary)
+    code = fingerprint.code_digest(registry.source_file("datasets", dataset.kind))
+    _write_supplied(module, dataset, listing, about, code)
+    facts = Known(
+        dataset.name,
+        module.HONEST,
+        dict(getattr(module, "FAULTS", {})),
+        getattr(module, "FILES", None),
+        getattr(module, "SECONDS", None),
+    )
+    write_json(paths.DATASET, asdict(facts))
     shapes_tracks = {
         "dataset": dataset.name,
         "kind": dataset.kind,
         "parameters": dict(dataset.arguments),
-        "code": fingerprint.code_digest(registry.source_file("datasets", dataset.kind)),
+        "code": code,
         "files": {name: content_hash(path) for name, path in about.items()},
     }
     write_json(paths.METADATA, shapes_tracks)
+
+
+def _write_supplied(
+    module: ModuleType,
+    dataset: Component,
+    listing: pl.DataFrame,
+    about: Mapping[str, Path],
+    code: str,
+) -> None:
+    """Write a table for each feature that comes with the data set, and a list of them."""
+    shutil.rmtree(paths.SUPPLIED, ignore_errors=True)
+    paths.SUPPLIED.mkdir(parents=True)
+    make = getattr(module, "supplied", None)
+    tables = make(listing, about, **_arguments(make, dataset)) if make else {}
+    for feature, table in tables.items():
+        # With the digest of the code that reads the rows: mended code is another supply.
+        rows = table.select(pl.col(n).cast(k) for n, k in SUPPLY.items())
+        with whole_or_not_at_all(paths.SUPPLIED / f"{feature}.parquet") as temporary:
+            rows.write_parquet(temporary, metadata={"code": code})
+    write_json(paths.SUPPLIED / "features.json", sorted(tables))
 
 
 def index(dataset: Component) -> None:
@@ -139,6 +175,10 @@ def index(dataset: Component) -> None:
     make = _module(dataset).tracks
     arguments = _arguments(make, dataset)
     table = tracks.join(make(listing["path"].to_list(), metadata(dataset), **arguments), listing)
+    missing = table.filter(reason="missing")["path"]
+    if len(missing):
+        some = ", ".join(missing.head(3))
+        print(f"warning: {len(missing)} of {len(table)} tracks have no file, e.g. {some}")
     for path in tracks.unlabelled(table, listing.drop_nulls("key")):
         print(f"no track names {path}: it is decoded, but no model reads it")
     with whole_or_not_at_all(paths.TRACKS) as temporary:
@@ -167,7 +207,8 @@ class Supply:
         if self._file.exists():
             table = pl.read_parquet(self._file).sort("key")
             self.names = dict(table.select("key", "name").iter_rows())
-            self.digest = fingerprint.digest(table.rows())
+            code = pl.read_parquet_metadata(self._file)["code"]
+            self.digest = fingerprint.digest([code, table.rows()])
 
     def reader(self, columns: Sequence[str]) -> Callable[[str], np.ndarray | None]:
         """Return a function from a clip's content hash to its array, in the order of `columns`.

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -249,6 +250,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; exits."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `soundstage show | head` is no error
     arguments = _parser().parse_args(words)
     if not arguments.debug:
         stage.one_line_errors()

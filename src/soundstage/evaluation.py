@@ -61,9 +61,9 @@ def evaluate(
     Keys: ``clip`` and ``segment`` (accuracy, precision_macro, ..., roc_auc, average_precision,
     ``class``), ``vote`` (without those of ranking), with ``thresholds`` (C,) also ``tuned``;
     ``clip.interval`` (low and high of accuracy, top_k, f1_macro, roc_auc, average_precision),
-    ``vote.interval`` and ``tuned.interval`` (without those of ranking); ``baseline.majority`` and
-    ``baseline.prior``. The module's docstring defines each of them. Neither lists, nulls nor NaN
-    occur.
+    ``vote.interval``, ``tuned.interval`` and ``segment.interval`` (without those of ranking);
+    ``baseline.majority`` and ``baseline.prior``. The module's docstring defines each of them.
+    Neither lists, nulls nor NaN occur.
 
     Raises ValueError if ``n_bootstrap`` is not positive.
     """
@@ -80,7 +80,7 @@ def evaluate(
     if thresholds is not None:
         tuned = replace(clips, thresholds=thresholds)
         result["tuned"] = decisions(tuned) | within(tuned, ranked=False)
-    result["segment"] = scores(predictions, top_k=top_k)
+    result["segment"] = scores(predictions, top_k=top_k) | within(predictions, ranked=False)
     return _finished(result | {"baseline": baselines(clips)})
 
 

@@ -111,15 +111,15 @@ def decode(params: Params, name: str) -> dict[str, Any]:
 
 def _verdicts(params: Params, name: str, files: pl.DataFrame) -> dict[str, Any]:
     """List, check, print and count the verdicts on the files of a listing."""
-    store, faults = Feature(paths.STORE / name), catalogue.faults(params.dataset)
-    table = verdicts.quarantined(files, store.rejections(), faults)
+    store, about = Feature(paths.STORE / name), catalogue.known()
+    table = verdicts.quarantined(files, store.rejections(), about.faults)
     with whole_or_not_at_all(paths.QUARANTINE / f"{name}.parquet") as temporary:
         table.write_parquet(temporary)
     verdicts.check(table, len(files), params.top.decode.max_rejected_share)
     rows = store.table()
     sr = store.index["sample_rate"]
-    lines, counts = verdicts.odd(rows, sr, *catalogue.expected(params.dataset))
-    print(*verdicts.report(table, files, rows, faults), *lines, sep="\n")
+    lines, counts = verdicts.odd(rows, sr, len(files), about.files, about.seconds)
+    print(*verdicts.report(table, files, rows, about.faults), *lines, sep="\n")
     return verdicts.metrics(table, len(files), rows, sr) | counts
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 FILES = Path("data/files.parquet")
 METADATA = Path("data/metadata.json")
+DATASET = Path("data/dataset.json")
 SUPPLIED = Path("data/supplied")
 TRACKS = Path("data/tracks.parquet")
 SPLITS = Path("data/splits.parquet")

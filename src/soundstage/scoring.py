@@ -30,13 +30,15 @@ def score(
     Returns
     -------
     The content of `metrics/test.json` but for the run's names; the predictions of the test and,
-    if there is one, the validation part; the thresholds of tags, tuned on the latter.
+    if there is one, the validation part; the thresholds of tags, tuned on the latter where it
+    shares no clip with the test.
     """
     segments = Segments(view, "test")
     found, tuned = {"test": predictions(model, about, segments)}, None
     if len(segments.view.part("valid")):
         found["valid"] = predictions(model, about, Segments(view, "valid"))
-        tuned = thresholds.tuned(found["valid"].clips()) if about.multilabel else None
+        apart = not set(found["valid"].track.tolist()) & set(found["test"].track.tolist())
+        tuned = thresholds.tuned(found["valid"].clips()) if about.multilabel and apart else None
     counted = counts(tracks, parts, segments, found["test"])
     scores = evaluate(found["test"], thresholds=tuned, **evaluation.model_dump())
     return counted | scores, found, tuned

@@ -138,6 +138,11 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
         parts = official.filter(split=name)
     elif name in SPLITS:
         parts = SPLITS[name](tracks, split)
+    elif name == honest:
+        raise SoundstageError(
+            f"split {name!r}, the data set's own, is not known: the files that list it are "
+            "missing, see what the stage fetch said of them; or choose split.name=group"
+        )
     else:
         choices = {"honest", *SPLITS, *official["split"]}
         raise SoundstageError(f"split: no {name!r}; {registry.nearest(name, choices)}")
@@ -145,8 +150,8 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
     empty = [] if name == "by_segment" else sorted(set(PARTS) - set(parts["part"]))
     if empty:
         raise SoundstageError(
-            f"split {name!r} leaves no clips for {' and '.join(empty)}: "
-            "raise split.valid or split.test, or add music"
+            f"split {name!r} leaves no clips for {' and '.join(empty)}: add music, or "
+            + ("lower split.folds" if split.folds else "raise split.valid or split.test")
         )
     return name, parts
 

@@ -73,12 +73,24 @@ def join(metadata: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
         raise SoundstageError(f"{bare['track'][0]}: needs a group, and a genre or tags")
     listed = listing.select("path", "reason", listed="key")
     joined = metadata.join(listed, on="path", how="left")
-    joined = joined.with_columns(key=pl.coalesce("key", "listed")).with_columns(
+    joined = joined.with_columns(key=pl.coalesce("key", "listed"))
+    # A file that is its own group shares it with files of the same bytes.
+    alone = (pl.col("group") == pl.col("path")) & pl.col("key").is_not_null()
+    joined = joined.with_columns(
+        group=pl.when(alone).then(pl.col("path").min().over("key")).otherwise("group")
+    ).with_columns(
         reason=pl.when(pl.col("key").is_null() & pl.col("reason").is_null())
         .then(pl.lit("missing"))
         .otherwise("reason")
     )
     return joined.select([pl.col(name).cast(kind) for name, kind in SCHEMA.items()]).sort("track")
+
+
+def target_of(tracks: pl.DataFrame, target: str) -> str:
+    """Return what a model is to tell: `auto` is the genre where the data set has any, else tags."""
+    if target != "auto":
+        return target
+    return "genre" if tracks["genre"].count() else "tags"
 
 
 def unlabelled(tracks: pl.DataFrame, listing: pl.DataFrame) -> list[str]:

@@ -85,16 +85,22 @@ def metrics(table: pl.DataFrame, n_files: int, rows: pl.DataFrame, sr: int) -> d
 
 
 def odd(
-    rows: pl.DataFrame, sr: int, n_files: int | None, seconds: tuple[float, float] | None
+    rows: pl.DataFrame,
+    sr: int,
+    n_files: int,
+    whole: int | None,
+    seconds: tuple[float, float] | None,
 ) -> tuple[list[str], dict[str, int]]:
     """Compare the waveforms with what is known of the data set: lines for people, and counts.
 
-    `rows` as `Feature.table` returns it; `n_files` readable clips of `seconds` are expected, to a
-    sample; None: nothing is known.
+    `rows` as `Feature.table` returns it; the `whole` data set has so many files, and its clips are
+    of `seconds`, to a sample; None: nothing is known.
     """
     lines, counts = [], {}
-    if n_files is not None and len(rows) != n_files:
-        lines.append(f"warning: {len(rows)} readable clips, where the whole data set has {n_files}")
+    if whole is not None:
+        counts["files_missing"] = whole - n_files
+    if counts.get("files_missing"):
+        lines.append(f"warning: {n_files} files, where the whole data set has {whole}")
     if seconds is not None:
         least, greatest = (end * sr for end in seconds)
         samples = pl.col("shape").list.first()

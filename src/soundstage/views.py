@@ -27,6 +27,7 @@ from soundstage.files import whole_or_not_at_all
 from soundstage.params import Segment
 from soundstage.splits import BY_SEGMENT, PARTS, Parts
 from soundstage.store.read import Feature
+from soundstage.tracks import target_of
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "track": pl.String,
@@ -80,13 +81,6 @@ class View:
         return self.rows.filter(pl.col("reason").is_null(), part=name)
 
 
-def target_of(tracks: pl.DataFrame, target: str) -> str:
-    """Return what a model is to tell: `auto` is the genre where the data set has any, else tags."""
-    if target != "auto":
-        return target
-    return "genre" if tracks["genre"].count() else "tags"
-
-
 def classes(tracks: pl.DataFrame, target: str) -> list[str]:
     """Return the sorted genres, or tags, of a table of tracks."""
     column = tracks["genre"] if target == "genre" else tracks["tags"].explode()
@@ -112,8 +106,8 @@ def build(
 
     Parameters
     ----------
-    target: `genre`, `tags` or `auto`, see `target_of`; segment: how the model cuts a clip. A clip
-    shorter than half a segment is too short.
+    target: `genre`, `tags` or `auto`, see `tracks.target_of`; segment: how the model cuts a clip.
+    A clip shorter than half a segment is too short.
 
     Raises
     ------

@@ -8,9 +8,9 @@ def test_folders_name_genre_artist_and_album():
     table = folder.tracks(["rock/Who/Tommy/1.mp3", "rock/Who/2.mp3", "pop/3.mp3", "stray.mp3"], {})
     rows = table.select("track", "genre", "artist", "album", "group", "song").rows()
     assert rows == [
-        ("rock/Who/Tommy/1", "rock", "Who", "Tommy", "Who", "1"),
-        ("rock/Who/2", "rock", "Who", None, "Who", "2"),
-        ("pop/3", "pop", None, None, "pop/3.mp3", "3"),
+        ("rock/Who/Tommy/1", "rock", "Who", "Who/Tommy", "Who", "Who/1"),
+        ("rock/Who/2", "rock", "Who", None, "Who", "Who/2"),
+        ("pop/3", "pop", None, None, "pop/3.mp3", "pop/3"),
     ]
 
 

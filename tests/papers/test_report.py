@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -30,12 +31,16 @@ def paper(tmp_path, monkeypatch):
 
 def metrics(accuracy):
     interval = {"accuracy": {"low": accuracy - 0.1, "high": accuracy + 0.1}}
-    return {"n_scored": 10, "clip": {"accuracy": accuracy, "top_2": 0.7, "interval": interval}}
+    return {
+        "split": "s",
+        "n_scored": 10,
+        "clip": {"accuracy": accuracy, "top_2": 0.7, "interval": interval},
+    }
 
 
 def test_runs_of_a_protocol_differ_by_what_it_says(paper):
     found = runs("9", paper, systems=["b"], extra={"training.epochs": 2})
-    assert [run.name for run in found] == [
+    assert [run.name.rpartition("-")[0] for run in found] == [
         "9-b-as-printed-home-0",
         "9-b-honest-home-0",
         "9-b-honest-home-1",
@@ -44,10 +49,14 @@ def test_runs_of_a_protocol_differ_by_what_it_says(paper):
         "dataset": "home",
         "model": "svm",
         "split.name": "honest",
-        "models.svm.training.epochs": 2,
         "seed": 1,
         "split.seed": 1,
     }
+    network = PAPER.replace("model: svm", "model: stats_cnn")
+    (Path("papers") / "9.yaml").write_text(network)
+    (run, *_) = runs("9", definition.load("9"), systems=["b"], extra={"training.epochs": 2})
+    assert run.parameters["models.stats_cnn.training.epochs"] == 2
+    assert run.name != runs("9", definition.load("9"), systems=["b"])[0].name
     with pytest.raises(definition.SoundstageError, match="no protocol 'onest'; did you mean"):
         runs("9", paper, protocols=["onest"])
 
@@ -57,7 +66,7 @@ def test_a_table_has_what_is_printed_beside_the_runs(paper):
     for run in runs("9", paper, systems=["a"]):
         results.add(run, paper, metrics(0.5 + 0.2 * run.value), seconds=1.0)
     lines = report.table("9", paper)
-    assert "On `home`:" in lines
+    assert "On `home` (splits as printed: s; honest: s):" in lines
     assert "| system | metric | printed | as printed | honest |" in lines
     assert (
         "| a | `clip.accuracy` | 0.9 | 0.500 [0.400, 0.600] | "
@@ -82,6 +91,9 @@ def test_a_run_again_takes_the_place_of_the_one_before(paper):
 
 
 def test_a_table_says_where_networks_were_trained_for_fewer_epochs(paper):
-    (run,) = runs("9", paper, systems=["b"], protocols=["as_printed"], extra={"training.epochs": 2})
+    extra = {"models.b.training.epochs": 2}
+    (run,) = runs("9", paper, systems=["b"], protocols=["as_printed"], extra=extra)
     results.add(run, paper, metrics(0.3), seconds=1.0)
-    assert any("trained for 2 epochs only" in line for line in report.table("9", paper))
+    lines = report.table("9", paper)
+    assert "| b | `clip.accuracy` | 0.8 | 0.300 [0.200, 0.400], 2 epochs |" in lines
+    assert any("few epochs show the machinery" in line for line in lines)

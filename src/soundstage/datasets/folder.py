@@ -42,8 +42,8 @@ def tracks(files: Sequence[str], _metadata: Mapping[str, Path]) -> pl.DataFrame:
                 "tags": None,
                 "group": artist or file,
                 "artist": artist,
-                "album": album,
-                "song": PurePosixPath(name).stem,
+                "album": album and f"{artist}/{album}",  # Greatest Hits are many
+                "song": f"{artist}/{PurePosixPath(name).stem}" if artist else track,
             }
         )
     schema = {"tags": pl.List(pl.String)} | dict.fromkeys(("artist", "album"), pl.String)

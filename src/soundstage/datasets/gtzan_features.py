@@ -8,6 +8,7 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -80,7 +81,7 @@ def supplier(
 ) -> Callable[[str], np.ndarray]:
     """Return a function from a row's name to its float64 (columns,)."""
     file = metadata[TABLES[table]]
-    rows = {row.name: row for row in _rows(file)}
+    rows = _by_name(file, file.stat().st_mtime_ns)
 
     def read(name: str) -> np.ndarray:
         values = rows[name].values
@@ -92,6 +93,12 @@ def supplier(
             raise SoundstageError(f"{file}: {name}: {error}") from error
 
     return read
+
+
+@lru_cache(maxsize=1)
+def _by_name(file: Path, _modified: int) -> dict[str, _Row]:
+    """Return the rows of a table, which a worker reads once for all its shards."""
+    return {row.name: row for row in _rows(file)}
 
 
 def _rows(file: Path) -> Iterator[_Row]:

@@ -48,7 +48,7 @@ FAULTS = dict.fromkeys(
     ),
     "empty",
 )
-FILES = 25_863  # the three empty ones counted
+FILES = 25_863  # of which three are empty: 25,860 clips can be used
 SECONDS = (465_984 / 16_000, 465_984 / 16_000)  # of the shortest and the longest clip
 SOURCE = "The Echo Nest"
 

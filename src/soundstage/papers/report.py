@@ -17,6 +17,7 @@ def table(key: str, paper: Paper) -> list[str]:
     ends of the 95 % bootstrap interval over songs, averaged over the runs.
     """
     lines = [f"## {key}: {paper.title}", ""]
+    lines += ["On its own data set:", ""]
     lines += [f"* **{name}**: {protocol.says}" for name, protocol in paper.protocols.items()]
     marks = {
         (one.system, one.metric): _MARKS[i % len(_MARKS)] * (1 + i // len(_MARKS))
@@ -25,7 +26,7 @@ def table(key: str, paper: Paper) -> list[str]:
     there = results.datasets(key)
     for dataset in sorted(there, key=lambda name: (name != paper.dataset, name)):
         found = results.read(key, dataset)
-        lines += ["", f"On `{dataset}`{_shortened(found)}:", "", *_rows(paper, found, marks)]
+        lines += ["", f"On `{dataset}` ({_conditions(found)}):", "", *_rows(paper, found, marks)]
     if not there:
         lines += ["", "No run yet; what is printed:", "", *_rows(paper, [], marks)]
     lines += [""] if marks or paper.notes else []
@@ -70,18 +71,20 @@ def _cell(runs: Sequence[Result], metric: str) -> str:
     if ends:
         low, high = (mean(end) for end in zip(*ends, strict=True))
         text += f" [{low:.3f}, {high:.3f}]"
-    return text
+    epochs = {n for run in runs if (n := _epochs(run))}
+    return f"{text}, {min(epochs)} epochs" if epochs else text
 
 
-def _shortened(found: Sequence[Result]) -> str:
-    """Say how many epochs networks were trained for, where that is not the paper's number."""
-    epochs = {
-        run.overrides[name]
-        for run in found
-        for name in run.overrides
-        if name.endswith(".training.epochs")
-    }
-    if not epochs:
-        return ""
-    said = " or ".join(map(str, sorted(epochs)))
-    return f", networks trained for {said} epochs only: this shows the machinery, not the paper"
+def _conditions(found: Sequence[Result]) -> str:
+    """Say under which splits the protocols ran, and whether networks were trained for less long."""
+    splits = sorted({(r.protocol, r.split) for r in found})
+    said = "; ".join(f"{protocol.replace('_', ' ')}: {split}" for protocol, split in splits)
+    short = any(_epochs(run) for run in found)
+    note = ". Networks with few epochs show the machinery, not the paper" if short else ""
+    return f"splits {said}{note}"
+
+
+def _epochs(run: Result) -> int | None:
+    """Return for how many epochs a network was trained, where that is not the paper's number."""
+    names = [name for name in run.overrides if name.endswith(".training.epochs")]
+    return run.overrides[names[0]] if names else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from soundstage.errors import SoundstageError
 from soundstage.files import write_json
 from soundstage.papers.definition import FOLDER, Paper
@@ -22,11 +24,13 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Result:
-    """One run's scores by metric, intervals too, and how long it took."""
+    """One run's scores by metric, intervals too, under which split, and how long it took."""
 
+    name: str
     system: str
     protocol: str
     value: int
+    split: str
     overrides: dict[str, Any]
     seconds: float
     scores: dict[str, float]
@@ -56,16 +60,22 @@ def read(key: str, dataset: str, folder: Path = FOLDER) -> list[Result]:
 
 
 def add(run: Run, paper: Paper, metrics: Mapping[str, Any], seconds: float) -> Result:
-    """Add a run's scores to the file of its paper and data set; an earlier one of its name goes."""
+    """Add a run's scores to the file of its paper and data set; an earlier one of its cell goes."""
     wanted = dict.fromkeys((*paper.metrics(), *_KEPT))
     scores = {name: value for name in wanted if (value := _at(metrics, name)) is not None}
     ends = {name: [end["low"], end["high"]] for name in scores if (end := _ends(metrics, name))}
     own = {name: value for name, value in run.overrides.items() if name not in ("dataset", "model")}
-    result = Result(run.system, run.protocol, run.value, own, seconds, scores, ends)
+    split = metrics["split"]
+    result = Result(
+        run.name, run.system, run.protocol, run.value, split, own, seconds, scores, ends
+    )
     path = file(run.paper, run.dataset)
-    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
     path.parent.mkdir(exist_ok=True)
-    write_json(path, dict(sorted((before | {run.name: vars(result)}).items())))
+    with FileLock(path.with_suffix(".lock")):
+        cell = run.system, run.protocol, run.value
+        kept = [r for r in read(run.paper, run.dataset) if (r.system, r.protocol, r.value) != cell]
+        entries = sorted([*kept, result], key=lambda entry: entry.name)
+        write_json(path, {entry.name: vars(entry) for entry in entries})
     return result
 
 

@@ -20,10 +20,14 @@ from soundstage import (
     tracks,
     views,
 )
-from soundstage.catalogue import honest_split
+from soundstage.catalogue import known
 from soundstage.errors import SoundstageError
 from soundstage.papers.definition import Paper, Value, chosen
+from soundstage.params import Component
 from soundstage.store.read import Feature
+
+_EPOCHS = "training.epochs"
+_OF_THE_STORE = ("waveforms.", "features.", "decode.", "store.")
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,10 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of its DVC experiment."""
+        """The name of its DVC experiment; it ends with a digest of all that the run sets."""
         parts = (self.paper, self.system, self.protocol, self.dataset, self.value)
-        return "-".join(str(part).replace("_", "-") for part in parts)
+        digest = fingerprint.digest(self.parameters)[:8]
+        return "-".join(str(part).replace("_", "-") for part in (*parts, digest))
 
     @property
     def parameters(self) -> dict[str, Value]:
@@ -83,7 +88,7 @@ def runs(
             **({} if at == home else protocol.elsewhere),
             **system.params,
             **({} if at == home else system.elsewhere),
-            **{_of_model(name, system.model): value for name, value in (extra or {}).items()},
+            **_of_model(system.model, extra or {}),
         }
         for varied, its_values in protocol.over.items():
             found += [
@@ -92,20 +97,42 @@ def runs(
     return found
 
 
-def _of_model(name: str, model: str) -> str:
-    """Return `models.<model>.training.epochs` for `training.epochs`, which each model has."""
-    return f"models.{model}.{name}" if name == "training.epochs" else name
+def _of_model(model: str, extra: Mapping[str, Value]) -> dict[str, Value]:
+    """Let `training.epochs` be that of a network's own entry; other models have none."""
+    found = dict(extra)
+    if _EPOCHS in found:
+        epochs = found.pop(_EPOCHS)
+        if registry.returns("models", model).endswith("Module"):
+            found[f"models.{model}.{_EPOCHS}"] = epochs
+    return found
 
 
 def with_dvc(run: Run, *, queue: bool) -> dict[str, Any] | None:
-    """Do a run by `dvc exp run … evaluate`; return its scores, None if it is only queued."""
+    """Do a run by `dvc exp run … evaluate`; return its scores, None if it is only queued.
+
+    It runs in a temporary checkout: in the workspace, DVC would leave its parameters to the next.
+    """
     said = [f"{name}={_written(value)}" for name, value in run.parameters.items()]
-    command = ["dvc", "exp", "run", "--name", run.name, "--force"]
-    command += [*(["--queue"] if queue else []), *itertools.chain(*(("-S", s) for s in said))]
+    command = ["dvc", "exp", "run", "--queue" if queue else "--temp", "--name", run.name]
+    command += itertools.chain(*(("-S", s) for s in said))
     done = subprocess.run([*command, "evaluate"], check=False)
     if done.returncode:
         raise SoundstageError(f"{run.name}: DVC ended with {done.returncode}; see above")
-    return None if queue else json.loads(paths.TEST.read_text("utf-8"))
+    return None if queue else scores_of(run)
+
+
+def scores_of(run: Run) -> dict[str, Any]:
+    """Return the scores of a run that DVC has done."""
+    import dvc.api
+
+    return dvc.api.metrics_show(str(paths.TEST), rev=run.name)
+
+
+def done_by_dvc() -> set[str]:
+    """Return the names of all experiments."""
+    listing = ["dvc", "exp", "list", "--all-commits", "--name-only"]
+    said = subprocess.run(listing, check=False, capture_output=True, text=True)
+    return set(said.stdout.split())
 
 
 def _written(value: Value) -> str:
@@ -120,12 +147,10 @@ def directly(run: Run, tables: "Tables") -> dict[str, Any]:
     It does what the stages split, views, train and evaluate do, and leaves nothing behind. The
     store must hold what the model reads: `dvc repro views@<model>` sees to that.
     """
-    if run.dataset != tables.dataset:
-        raise SoundstageError(f"{run.name}: on {run.dataset}, and the store holds {tables.dataset}")
     changed = params.load(changes=run.parameters)
+    tables.check(changed.dataset, run.parameters)
     top, model = changed.top, changed.models[changed.top.model]
-    honest = honest_split(changed.dataset)
-    name, dealt = splits.split(tables.tracks, top.split, honest=honest)
+    name, dealt = splits.split(tables.tracks, top.split, honest=known().honest)
     parts = splits.Parts(name, top.split, dealt)
     with tempfile.TemporaryDirectory() as temporary:
         data = Path(temporary)
@@ -149,18 +174,29 @@ def directly(run: Run, tables: "Tables") -> dict[str, Any]:
 
 
 class Tables:
-    """What the runs of one data set share: its tracks, and the features in the store."""
+    """What direct runs share: the tracks and the features of the store as it is."""
 
-    def __init__(self, dataset: str) -> None:
-        about = json.loads(paths.METADATA.read_text("utf-8"))
-        if about["dataset"] != dataset:
-            raise SoundstageError(
-                f"the store holds {about['dataset']!r}, not {dataset!r}; run "
-                f"`dvc exp run -S dataset={dataset}` first, or leave out --direct"
-            )
-        self.dataset = dataset
+    def __init__(self) -> None:
+        self._about = json.loads(paths.METADATA.read_text("utf-8"))
         self.tracks = tracks.read(paths.TRACKS)
         self._features: dict[str, Feature] = {}
+
+    def check(self, dataset: Component, parameters: Mapping[str, Value]) -> None:
+        """Raise SoundstageError if a run needs another data set or store than this."""
+        if self._about["dataset"] != dataset.name:
+            raise SoundstageError(
+                f"the store holds {self._about['dataset']!r}, not {dataset.name!r}; run `dvc exp "
+                f"run -S dataset={dataset.name}` first, choose by --system or --dataset, or leave "
+                "out --direct"
+            )
+        if self._about["parameters"] != json.loads(json.dumps(dict(dataset.arguments))):
+            raise SoundstageError(
+                f"the tracks were indexed with {self._about['parameters']}, and the run has "
+                f"{dict(dataset.arguments)}; leave out --direct"
+            )
+        shaping = [name for name in parameters if name.startswith(_OF_THE_STORE)]
+        if shaping:
+            raise SoundstageError(f"{', '.join(shaping)}: shapes the store; leave out --direct")
 
     def feature(self, name: str) -> Feature:
         """Return a feature or waveform of the store, opened once."""

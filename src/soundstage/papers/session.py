@@ -1,14 +1,24 @@
 """Doing the runs of a paper one after the other, and keeping their scores."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from ruamel.yaml import YAML
 
+from soundstage import params
 from soundstage.errors import SoundstageError
 from soundstage.papers import definition, results
 from soundstage.papers.definition import Value
-from soundstage.papers.runs import Tables, directly, runs, with_dvc
+from soundstage.papers.runs import (
+    Run,
+    Tables,
+    directly,
+    done_by_dvc,
+    runs,
+    scores_of,
+    with_dvc,
+)
 from soundstage.progress import progress
 
 
@@ -24,7 +34,9 @@ def do(
     direct: bool = False,
     again: bool = False,
 ) -> None:
-    """Do those runs of a paper whose scores are not there yet.
+    """Do those runs of a paper whose scores are not there yet; a failed one stops no other.
+
+    Scores of experiments that DVC has done meanwhile, from the queue perhaps, are taken over.
 
     Parameters
     ----------
@@ -42,21 +54,31 @@ def do(
         values=values,
         extra=_parsed(settings),
     )
-    there = {
-        (at, r.system, r.protocol, r.value)
-        for at in {run.dataset for run in wanted}
-        for r in results.read(key, at)
-    }
-    left = [r for r in wanted if again or (r.dataset, r.system, r.protocol, r.value) not in there]
-    tables = Tables(left[0].dataset) if direct and left else None
+    for run in wanted:
+        params.load(changes=run.parameters)  # every mistake before the first run
+    there = {r.name for at in {run.dataset for run in wanted} for r in results.read(key, at)}
+    left = [run for run in wanted if again or run.name not in there]
+    tables = Tables() if direct and left else None
+    by_dvc = set() if direct or again else done_by_dvc()
+    failed = []
     with progress(f"paper {key}", len(wanted), "runs", initial=len(wanted) - len(left)) as bar:
         for run in left:
             start = time.perf_counter()
-            scores = directly(run, tables) if tables else with_dvc(run, queue=queue)
+            try:
+                scores = directly(run, tables) if tables else _by_dvc(run, by_dvc, queue)
+            except SoundstageError as error:
+                failed.append(f"{run.name}: {error}")
+                continue
             if scores is not None:
                 seconds = round(time.perf_counter() - start, 1)
                 results.add(run, paper, scores, seconds)
             bar.update()
+    if failed:
+        raise SoundstageError("\n".join([f"{len(failed)} runs failed:", *failed]))
+
+
+def _by_dvc(run: Run, done: Collection[str], queue: bool) -> dict[str, Any] | None:
+    return scores_of(run) if run.name in done else with_dvc(run, queue=queue)
 
 
 def _parsed(settings: Sequence[str]) -> dict[str, Value]:
