@@ -7,13 +7,15 @@ import pytest
 import soundfile
 from filelock import FileLock
 
-from soundstage import audio, fingerprint
+from soundstage import audio, fingerprint, numba_cache
 from soundstage.store import shards
 from soundstage.store.build import build
 from soundstage.store.description import Description
 from soundstage.store.read import Feature
 
 RATE = 22050
+
+numba_cache.guard()  # the processes that run tests compile the same functions at once
 
 
 @pytest.fixture

@@ -139,6 +139,9 @@ class _Extract:
     supply: catalogue.Supply
 
     def __call__(self, _prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
+        from soundstage import numba_cache  # which decoding does not need
+
+        numba_cache.guard()
         function = registry.component("features", self.feature.kind)
         # The first row is computed while other workers wait (`build`): they import meanwhile.
         for part in _PARTS:
