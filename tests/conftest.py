@@ -15,7 +15,7 @@ from soundstage.store.read import Feature
 
 RATE = 22050
 
-numba_cache.guard()  # the processes that run tests compile the same functions at once
+numba_cache.warm(Path(__file__).parents[1] / ".soundstage")  # before tests import it at once
 
 
 @pytest.fixture

@@ -121,8 +121,10 @@ def _papers_run(arguments: argparse.Namespace) -> int:
 def _papers_table(arguments: argparse.Namespace) -> int:
     from soundstage.papers import definition, report
 
-    for key in [arguments.key] if arguments.key else definition.names():
-        print("\n".join(report.table(key, definition.load(key))))
+    if arguments.key:
+        print("\n".join(report.table(arguments.key, definition.load(arguments.key))))
+    else:
+        print("\n".join(report.page()))
     return 0
 
 

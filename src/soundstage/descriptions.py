@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from soundstage import audio, catalogue, fingerprint, registry
+from soundstage import audio, catalogue, fingerprint, numba_cache, paths, registry
 from soundstage.params import Params
 from soundstage.store.build import Description
 
@@ -88,4 +88,7 @@ def _constant(kind: str, name: str) -> Any:
             ) if said == name and value:
                 with contextlib.suppress(ValueError):  # computed
                     return ast.literal_eval(value)
-    return getattr(registry.load("features", kind), name, ()) if name in text else ()
+    if name not in text:
+        return ()
+    numba_cache.warm(paths.kept())
+    return getattr(registry.load("features", kind), name, ())

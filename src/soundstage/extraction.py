@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import audio, catalogue, paths, registry, verdicts
+from soundstage import audio, catalogue, numba_cache, paths, registry, verdicts
 from soundstage.committed import committed_shards
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
@@ -137,11 +137,10 @@ class _Extract:
     source: Path
     feature: Component
     supply: catalogue.Supply
+    kept: Path
 
     def __call__(self, _prefix: str, keys: Sequence[str]) -> Iterator[Row | Rejection]:
-        from soundstage import numba_cache  # which decoding does not need
-
-        numba_cache.guard()
+        numba_cache.warm(self.kept)
         function = registry.component("features", self.feature.kind)
         # The first row is computed while other workers wait (`build`): they import meanwhile.
         for part in _PARTS:
@@ -190,7 +189,7 @@ def extract(params: Params, name: str) -> None:
         paths.STORE / name,
         description,
         sorted({*source.members(), *supply.names}),
-        _Extract(source.folder.resolve(), feature, supply),
+        _Extract(source.folder.resolve(), feature, supply, paths.kept()),
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         crashed=crashed,

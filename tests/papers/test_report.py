@@ -62,7 +62,7 @@ def test_runs_of_a_protocol_differ_by_what_it_says(paper):
 
 
 def test_a_table_has_what_is_printed_beside_the_runs(paper):
-    assert "| a | `clip.top_2` | 0.95* | - | - |" in report.table("9", paper)
+    assert "| a | `clip.top_2` | 0.95† | - | - |" in report.table("9", paper)
     for run in runs("9", paper, systems=["a"]):
         results.add(run, paper, metrics(0.5 + 0.2 * run.value), seconds=1.0)
     lines = report.table("9", paper)
@@ -72,9 +72,9 @@ def test_a_table_has_what_is_printed_beside_the_runs(paper):
         "| a | `clip.accuracy` | 0.9 | 0.500 [0.400, 0.600] | "
         "0.600 ± 0.141 (2) [0.500, 0.700] |" in lines
     )
-    assert "| a | `clip.top_2` | 0.95* | 0.700 | 0.700 ± 0.000 (2) |" in lines
+    assert "| a | `clip.top_2` | 0.95† | 0.700 | 0.700 ± 0.000 (2) |" in lines
     assert not any(line.startswith("| b") for line in lines)
-    assert "* a, `clip.top_2`: it is too good\n" in lines
+    assert "† a, `clip.top_2`: it is too good\n" in lines
     assert "* It says so." in lines
 
 

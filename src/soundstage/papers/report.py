@@ -1,13 +1,29 @@
 """A paper's table: what it prints beside what its systems score here, as Markdown."""
 
 from collections.abc import Sequence
+from itertools import chain
 from statistics import mean, stdev
+from textwrap import dedent
 
-from soundstage.papers import results
+from soundstage.papers import definition, results
 from soundstage.papers.definition import Paper
 from soundstage.papers.results import Result
 
-_MARKS = "*†‡§¶‖"
+_MARKS = "†‡§¶‖#"
+
+
+def page() -> list[str]:
+    """Return the lines of docs/papers.md: all papers, and how to read their tables."""
+    head = """
+    # The papers: printed, as printed, honest
+
+    Written by `soundstage papers table > docs/papers.md` from papers/*.yaml and the runs in
+    papers/results. A cell is the mean over a protocol's runs, ± their deviation and their number
+    where there are several, and the ends of the 95 % bootstrap interval over songs, averaged over
+    the runs. A marked number cannot be what it claims; below each table stands why.
+    """
+    tables = (["", *table(key, definition.load(key))] for key in definition.names())
+    return [*dedent(head).strip().splitlines(), *chain(*tables)]
 
 
 def table(key: str, paper: Paper) -> list[str]:
