@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 
@@ -54,3 +55,10 @@ def test_show_prints_the_scores(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "svm" in said
     assert "0.4" in said
+
+
+def test_within_another_program_its_signals_are_left_alone():
+    before = signal.getsignal(signal.SIGPIPE)
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert signal.getsignal(signal.SIGPIPE) == before

@@ -252,7 +252,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; exits."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `soundstage show | head` is no error
+    if words is None:  # a process of its own, in which `soundstage show | head` is no error
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     arguments = _parser().parse_args(words)
     if not arguments.debug:
         stage.one_line_errors()
