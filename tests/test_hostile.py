@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from hostile import KINDS, LYING_HEADERS, SR, Accepted
+from hostile import KINDS, LYING_HEADERS, Accepted
+from sounds import SR, patched, sound, wav
 
 from soundstage import audio, catalogue, libav, params, paths
 from soundstage.extraction import decode
@@ -114,14 +115,22 @@ def test_both_ways_agree_where_the_fast_one_is_in_no_doubt(root, hasty):
     assert agreed > 25
 
 
-@pytest.mark.parametrize("format_", hostile.playlists(""))
-@pytest.mark.parametrize("where", ["beside", "path", "http"])
-def test_a_playlist_opens_nothing(tmp_path, limits, format_, where):
-    """The marker is a pipe with a WAV file in it, of which somebody who opens it takes some."""
+SECRET = sound("WAV", seconds=1)[:32_000]
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A pipe `secret.wav` with a WAV file in it, of which somebody who opens it takes some."""
     os.mkfifo(tmp_path / "secret.wav")
     pipe = os.open(tmp_path / "secret.wav", os.O_RDWR | os.O_NONBLOCK)
-    secret = hostile.sound("WAV", seconds=1)[:32_000]
-    os.write(pipe, secret)
+    os.write(pipe, SECRET)
+    yield pipe
+    os.close(pipe)
+
+
+@pytest.mark.parametrize("format_", hostile.playlists(""))
+@pytest.mark.parametrize("where", ["beside", "path", "http"])
+def test_a_playlist_opens_nothing(tmp_path, pipe, limits, format_, where):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/secret.wav"
         target = {"beside": "secret.wav", "path": str(tmp_path / "secret.wav"), "http": address}
@@ -132,22 +141,17 @@ def test_a_playlist_opens_nothing(tmp_path, limits, format_, where):
         with pytest.raises(BlockingIOError):
             server.accept()
     assert verdict.value.reason == "undecodable"
-    assert os.read(pipe, len(secret)) == secret
-    os.close(pipe)
+    assert os.read(pipe, len(SECRET)) == SECRET
 
 
-def test_such_a_playlist_is_followed_by_an_ffmpeg_without_our_limits(tmp_path, limits):
+def test_such_a_playlist_is_followed_by_an_ffmpeg_without_our_limits(tmp_path, pipe, limits):
     """Else the test above would prove nothing."""
-    os.mkfifo(tmp_path / "secret.wav")
-    pipe = os.open(tmp_path / "secret.wav", os.O_RDWR | os.O_NONBLOCK)
-    os.write(pipe, hostile.sound("WAV", seconds=1)[:32_000])
     (tmp_path / "a.mp3").write_text(hostile.playlists("secret.wav")["ffconcat"])
     words = ["-nostdin", "-loglevel", "error", "-i", tmp_path / "a.mp3", "-f", "null", "-"]
     with pytest.raises(subprocess.TimeoutExpired):  # it waits for more of the pipe
         subprocess.run([limits.ffmpeg, *words], timeout=1, check=False)
     with pytest.raises(BlockingIOError):
         os.read(pipe, 1)
-    os.close(pipe)
 
 
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path, limits):
@@ -175,7 +179,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, limits):
 @pytest.mark.parametrize("in_process", [True, False])
 def test_a_sparse_file_of_three_gigabytes_is_too_long(tmp_path, limits, in_process):
     file = tmp_path / "sparse.wav"
-    file.write_bytes(hostile.patched(hostile.wav(), b"data", "<I", 3 * 10**9))
+    file.write_bytes(patched(wav(), b"data", "<I", 3 * 10**9))
     os.truncate(file, 3 * 10**9)
     began = time.monotonic()
     with pytest.raises(audio.RejectedAudioError) as verdict:
@@ -226,7 +230,7 @@ NAMES = [
 
 
 def test_names_mean_nothing(tmp_path, limits):
-    content, root = hostile.sound("WAV", seconds=0.2), tmp_path / "music"
+    content, root = sound("WAV", seconds=0.2), tmp_path / "music"
     for name in NAMES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
@@ -243,8 +247,8 @@ def test_names_mean_nothing(tmp_path, limits):
 def test_twins_share_a_row(tmp_path):
     music = tmp_path / "music"
     music.mkdir()
-    (music / "a.wav").write_bytes(hostile.wav())
-    (music / "copy.wav").write_bytes(hostile.wav())
+    (music / "a.wav").write_bytes(wav())
+    (music / "copy.wav").write_bytes(wav())
     (music / "link.wav").hardlink_to(music / "a.wav")
     (music / "inner.wav").symlink_to("a.wav")
     y, sr = soundfile.read(music / "a.wav", dtype="int16")

@@ -6,16 +6,15 @@ import pytest
 from soundstage import params
 from soundstage.errors import SoundstageError
 
-PROJECT = Path(__file__).parents[1]
+TEXT = (Path(__file__).parents[1] / "params.yaml").read_text()
 
 
 @pytest.fixture
 def change(tmp_path):
     """Return a function that loads the project's parameters after replacing some text."""
-    text = (PROJECT / "params.yaml").read_text()
 
     def load(*replacements):
-        changed = text
+        changed = TEXT
         for old, new in replacements:
             assert old in changed
             changed = changed.replace(old, new, 1)
@@ -37,8 +36,7 @@ def test_a_misspelt_name_is_reported_with_its_line_and_the_nearest(change):
     with pytest.raises(SoundstageError, match=message) as caught:
         change(("n_mels: 128", "n_mel: 128"))
     line = int(re.findall(r":(\d+):", str(caught.value))[0])
-    text = (PROJECT / "params.yaml").read_text().splitlines()
-    assert "n_mels: 128" in text[line - 1]
+    assert "n_mels: 128" in TEXT.splitlines()[line - 1]
 
 
 def test_all_mistakes_are_reported_at_once_in_order(change):
@@ -93,10 +91,9 @@ def test_no_file_says_where_to_run(tmp_path):
 def test_every_parameter_of_every_component_stands_in_the_file(change):
     """Nothing is left to a default that a reader of params.yaml cannot see."""
     loaded = change()
-    text = (PROJECT / "params.yaml").read_text()
     for components in (loaded.features, loaded.models):
         for component in components.values():
-            section = text[text.index(f"\n  {component.name}:") :]
+            section = TEXT[TEXT.index(f"\n  {component.name}:") :]
             for name in component.arguments:
                 assert re.search(rf"\b{name}: ", section), (component.name, name)
     assert loaded.top.training.model_fields_set == params.Shared.model_fields.keys()
@@ -105,8 +102,7 @@ def test_every_parameter_of_every_component_stands_in_the_file(change):
 @pytest.fixture
 def trainings(tmp_path):
     """Return a function that loads a section `training` and more in the entry of stats_cnn."""
-    text = (PROJECT / "params.yaml").read_text()
-    text = re.sub(r"(?m)^training:.*\n(?: .*\n)*", "", text)
+    text = re.sub(r"(?m)^training:.*\n(?: .*\n)*", "", TEXT)
 
     def load(shared, own=""):
         file = tmp_path / "params.yaml"

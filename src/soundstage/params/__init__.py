@@ -1,0 +1,28 @@
+"""`params.yaml`, typed: every mistake is reported at once, with its line and the nearest name."""
+
+from soundstage.params.entries import Component
+from soundstage.params.reading import Params, load
+from soundstage.params.sections import (
+    Evaluation,
+    Rule,
+    Section,
+    Segment,
+    Shared,
+    Split,
+    Training,
+    Waveform,
+)
+
+__all__ = [
+    "Component",
+    "Evaluation",
+    "Params",
+    "Rule",
+    "Section",
+    "Segment",
+    "Shared",
+    "Split",
+    "Training",
+    "Waveform",
+    "load",
+]
