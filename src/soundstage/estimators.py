@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
@@ -131,6 +130,8 @@ def save(estimator: Estimator, folder: Path) -> None:
             temporary.write_bytes(pipeline[-1].get_booster().save_raw("json"))
         pipeline = pipeline[:-1]
     with whole_or_not_at_all(folder / PIPELINE) as temporary:
+        import skops.io  # seconds that a network need not wait
+
         skops.io.dump(pipeline, temporary)
 
 

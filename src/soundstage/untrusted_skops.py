@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.neighbors import KNeighborsClassifier
@@ -94,6 +93,8 @@ def read(path: Path) -> Pipeline:
         of scikit-learn.
     FileNotFoundError
     """
+    import skops.io  # seconds that others need not wait
+
     data = path.read_bytes()
     try:
         _look_through(data)
