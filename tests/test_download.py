@@ -237,11 +237,19 @@ def test_another_range_than_asked_for_is_not_appended(server, target):
 
 def test_a_server_that_falls_silent_is_given_up(server, target, monkeypatch, waits):
     monkeypatch.setattr(module, "TIMEOUT", (1.0, 0.05))
-    monkeypatch.setattr(module, "TRIES", 2)
     server.pause = 0.4
     with pytest.raises(SoundstageError, match=r"timed out\); put music\.zip"):
-        download(server.url("music.zip"), target, checksum=SHA1)
+        download(server.url("music.zip"), target, checksum=SHA1, tries=2)
     assert waits == [2]
+
+
+def test_what_is_tried_once_is_not_waited_for(server, target, waits):
+    server.faults = [Status(503)]
+    with pytest.raises(SoundstageError, match="HTTP 503 Service Unavailable"):
+        download(server.url("music.zip"), target, checksum=SHA1, tries=1)
+    assert not waits
+    download(server.url("music.zip"), target, checksum=SHA1, tries=1)
+    assert target.read_bytes() == CONTENT
 
 
 def test_no_connection_is_said_in_the_systems_words(target):

@@ -17,7 +17,9 @@ def library(n_groups=60, per_group=3):
     ]
     table = pl.DataFrame(rows, ["track", "genre", "group"], orient="row")
     return table.with_columns(
-        artist=pl.lit(None, pl.String), splits=pl.lit(None, tracks.SCHEMA["splits"])
+        artist=pl.lit(None, pl.String),
+        tags=pl.lit(None, tracks.SCHEMA["tags"]),
+        splits=pl.lit(None, tracks.SCHEMA["splits"]),
     )
 
 
@@ -66,9 +68,12 @@ def test_a_new_group_moves_few_others():
     assert len(moved) <= 2  # one at each border
 
 
-def test_tracks_without_genres_are_dealt_too():
-    table = library().with_columns(genre=pl.lit(None, pl.String))
+def test_tracks_without_genres_are_dealt_by_their_tags_and_without_tags_where_asked_for():
+    tags = pl.when(pl.col("track").str.ends_with(".0")).then(["loud"]).otherwise([])
+    table = library().with_columns(genre=pl.lit(None, pl.String), tags=tags)
     assert set(parts(table).values()) == set(splits.PARTS)
+    assert len(parts(table)) == 120
+    assert len(parts(table, clips="all")) == len(parts(library())) == 360
 
 
 def test_an_empty_part_is_an_error():

@@ -33,6 +33,14 @@ def test_every_track_gets_its_files_hash_or_a_reason(metadata):
     }
 
 
+def test_files_of_the_same_bytes_are_one_group_where_none_is_known_of_one():
+    paths = ["pop/a.mp3", "pop/b.mp3", "rock/Who/c.mp3", "rock/d.mp3", "rock/e.mp3"]
+    keys = ["1", "1", "2", "2", "3"]
+    listing = pl.DataFrame({"path": paths, "key": keys, "reason": 5 * [None]})
+    found = tracks.join(folder.tracks(paths, {}), listing)
+    assert found["group"].to_list() == ["pop/a.mp3", "pop/a.mp3", "Who", "Who", "rock/e.mp3"]
+
+
 def test_files_that_no_track_names(metadata):
     assert tracks.unlabelled(metadata, LISTING) == ["notes.txt"]
 

@@ -3,13 +3,14 @@
 A data set's module states CITATION, LICENCE, METADATA (the names of its metadata files; `{table}`
 is what its parameter `table` says) and HONEST (the name of its own leak-free split), and has
 
-fetch(root, own, **parameters)          see to it that everything is there
-tracks(files, metadata, **parameters)   its table of tracks, see `tracks.SCHEMA`
+fetch(root, own, metadata, **parameters)   see to it that everything is there
+tracks(files, metadata, **parameters)      its table of tracks, see `tracks.SCHEMA`
 
 `root` is the folder of the audio, often the user's own and never written to; `own` is a folder
 under data/raw for what is downloaded, unpacked or rendered: the same where the user names no
 folder. `files` are the paths of the audio, `metadata` maps the names of METADATA to their paths, as
-far as they are there. A data set may also have
+far as they are there: in `root`, beside the archive that the user names instead, or in `own`. A
+data set may also have
 
 AUDIO = False                           where it comes without any
 FILES, SECONDS                          how many files of audio it has, and how long the shortest
@@ -73,7 +74,8 @@ def _archive(dataset: Component) -> Path | None:
 
 def metadata(dataset: Component) -> dict[str, Path]:
     """Return name -> path of those of a data set's metadata files that are there."""
-    folders = (root(dataset), own(dataset))
+    archive = _archive(dataset)
+    folders = (root(dataset), *([archive.parent] if archive else []), own(dataset))
     names = (name.format(**dataset.arguments) for name in _module(dataset).METADATA)
     return {
         name: found[0]
@@ -118,7 +120,8 @@ def fetch(dataset: Component) -> None:
         from soundstage.unpack import unpack
 
         unpack(archive, folder)
-    module.fetch(folder, own(dataset), **_arguments(module.fetch, dataset))
+    there, arguments = metadata(dataset), _arguments(module.fetch, dataset)
+    module.fetch(folder, own(dataset), there, **arguments)
     memory = paths.kept() / "hashes" / f"{fingerprint.digest(str(folder.resolve()))}.parquet"
     before, listing = remembered(memory), list_files(folder, memory)
     about = metadata(dataset)

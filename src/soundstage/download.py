@@ -22,7 +22,7 @@ from soundstage.errors import SoundstageError
 from soundstage.files import refused, write_json
 from soundstage.progress import progress
 
-TRIES = 5  # in a row that bring nothing worth the name; then the next address
+TRIES = 5  # see `download`
 WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds before the second try, doubled before each further one
 TIMEOUT = 15.0, 60.0  # seconds until a server is connected, and between two pieces of its answer
 
@@ -54,7 +54,12 @@ class _Version:
 
 
 def download(
-    urls: str | Sequence[str], target: Path, *, checksum: str, size: int | None = None
+    urls: str | Sequence[str],
+    target: Path,
+    *,
+    checksum: str,
+    size: int | None = None,
+    tries: int = TRIES,
 ) -> None:
     """Download a file, unless it is there already: then nothing is sent to anyone.
 
@@ -65,6 +70,8 @@ def download(
         for it takes minutes: where the file is only wanted to be unpacked, ask
         `unpack.is_unpacked` first.
     size : in bytes, where known: an address that serves another size is not read.
+    tries : in a row that bring nothing worth the name, after which the next address is asked. With
+        1 nothing is waited for: of what is optional, so that a run without a network goes on.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
             if not target.exists():  # or another process has been faster
-                _from_any(addresses, target, algorithm, digest, size)
+                _from_any(addresses, target, algorithm, digest, size, tries)
     except OSError as error:
         raise refused(target, error, size) from error
 
@@ -108,14 +115,19 @@ def _digest(path: Path, algorithm: str) -> str:
 
 
 def _from_any(
-    addresses: Sequence[str], target: Path, algorithm: str, digest: str, size: int | None
+    addresses: Sequence[str],
+    target: Path,
+    algorithm: str,
+    digest: str,
+    size: int | None,
+    tries: int,
 ) -> None:
     part = target.with_name(f"{target.name}.part")
     failures = []
     for url in addresses:
         try:
             for again in (True, False):
-                in_pieces = _receive(url, part, size)
+                in_pieces = _receive(url, part, size, tries)
                 if _digest(part, algorithm) == digest:
                     with part.open("rb") as received:
                         os.fsync(received.fileno())
@@ -135,7 +147,7 @@ def _from_any(
     )
 
 
-def _receive(url: str, part: Path, size: int | None) -> bool:
+def _receive(url: str, part: Path, size: int | None, tries: int) -> bool:
     """Receive all that is missing of the part; say whether it came in several pieces."""
     failures, furthest, in_pieces = 0, _length(part), _length(part) > 0
     while True:
@@ -152,7 +164,7 @@ def _receive(url: str, part: Path, size: int | None) -> bool:
         in_pieces |= _length(part) > 0
         failures = 1 if _length(part) >= furthest + _WORTH else failures + 1
         furthest = max(furthest, _length(part))
-        if failures == TRIES:
+        if failures >= tries:
             raise _AddressError(str(problem)) from problem
         wait = min(max(WAIT * 2 ** (failures - 1), problem.wait), LONGEST_WAIT)
         print(f"{url}: {problem}; trying again in {wait:g} s", file=sys.stderr)

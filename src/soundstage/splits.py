@@ -10,6 +10,9 @@ tail           the last clips in order of their names are held out, and validate
 by_segment     the segments of each clip are dealt over all parts, as in papers that cut songs into
                pieces before they split
 
+They deal the clips that have a genre or a tag, so those that a data set's own split leaves out for
+want of a tag are not dealt here either; with `clips: all`, they deal these too.
+
 The first five are stratified by genre, and stable: a unit's place is a hash of its name and the
 seed, so a new track moves few others, and none that the shares do not force. With `folds` they
 are cross-validation: fold `fold` tests, the next one validates.
@@ -137,7 +140,7 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
     if name in set(official["split"]):
         parts = official.filter(split=name)
     elif name in SPLITS:
-        parts = SPLITS[name](tracks, split)
+        parts = SPLITS[name](tracks if split.clips == "all" else _labelled(tracks), split)
     elif name == honest:
         raise SoundstageError(
             f"split {name!r}, the data set's own, is not known: the files that list it are "
@@ -154,6 +157,10 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
             + ("lower split.folds" if split.folds else "raise split.valid or split.test")
         )
     return name, parts
+
+
+def _labelled(tracks: pl.DataFrame) -> pl.DataFrame:
+    return tracks.filter(pl.col("genre").is_not_null() | (pl.col("tags").list.len() > 0))
 
 
 def _official(tracks: pl.DataFrame) -> pl.DataFrame:

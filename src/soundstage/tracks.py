@@ -74,10 +74,13 @@ def join(metadata: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
     listed = listing.select("path", "reason", listed="key")
     joined = metadata.join(listed, on="path", how="left")
     joined = joined.with_columns(key=pl.coalesce("key", "listed"))
-    # A file that is its own group shares it with files of the same bytes.
+    # A file that is its own group shares it with files of the same bytes, or goes with theirs.
     alone = (pl.col("group") == pl.col("path")) & pl.col("key").is_not_null()
+    of_others = pl.col("group").filter(~alone).min().over("key")
     joined = joined.with_columns(
-        group=pl.when(alone).then(pl.col("path").min().over("key")).otherwise("group")
+        group=pl.when(alone)
+        .then(pl.coalesce(of_others, pl.col("path").min().over("key")))
+        .otherwise("group")
     ).with_columns(
         reason=pl.when(pl.col("key").is_null() & pl.col("reason").is_null())
         .then(pl.lit("missing"))

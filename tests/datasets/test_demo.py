@@ -48,7 +48,7 @@ def rendered(tmp_path_factory):
     root = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SOUNDSTAGE_JOBS", "2")
-        demo.fetch(root, root, clips_per_style=2, seconds=SECONDS)
+        demo.fetch(root, root, {}, clips_per_style=2, seconds=SECONDS)
     return root
 
 
@@ -146,7 +146,7 @@ def test_pieces_are_known_once():
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_same_seed_same_bytes_with_any_number_of_processes(rendered, tmp_path, monkeypatch, jobs):
     monkeypatch.setenv("SOUNDSTAGE_JOBS", jobs)
-    demo.fetch(tmp_path, tmp_path, clips_per_style=1, seconds=SECONDS)
+    demo.fetch(tmp_path, tmp_path, {}, clips_per_style=1, seconds=SECONDS)
     whole = contents(rendered)
     part = contents(tmp_path)
     assert len(part) == len(STYLES)
@@ -160,12 +160,12 @@ def test_a_clip_does_not_depend_on_how_many_there_are():
 
 def test_fetching_again_renders_only_what_is_missing(rendered):
     before, seen = contents(rendered), marks(rendered)
-    demo.fetch(rendered, rendered, clips_per_style=2, seconds=SECONDS)
+    demo.fetch(rendered, rendered, {}, clips_per_style=2, seconds=SECONDS)
     assert marks(rendered) == seen
 
     gone = paths(rendered)[3]
     (rendered / gone).unlink()
-    demo.fetch(rendered, rendered, clips_per_style=2, seconds=SECONDS)
+    demo.fetch(rendered, rendered, {}, clips_per_style=2, seconds=SECONDS)
     assert contents(rendered) == before
     assert {path for path, mark in marks(rendered).items() if mark != seen[path]} == {gone}
 
@@ -174,9 +174,9 @@ def test_other_parameters_render_afresh_and_leave_other_files_alone(tmp_path):
     (tmp_path / "reel").mkdir()
     own = tmp_path / "reel" / "mine.wav"
     own.write_bytes(b"mine")
-    demo.fetch(tmp_path, tmp_path, clips_per_style=2, seconds=1.0)
+    demo.fetch(tmp_path, tmp_path, {}, clips_per_style=2, seconds=1.0)
     before = contents(tmp_path)
-    demo.fetch(tmp_path, tmp_path, clips_per_style=1, seconds=2.0)
+    demo.fetch(tmp_path, tmp_path, {}, clips_per_style=1, seconds=2.0)
     after = contents(tmp_path)
     assert len(after) == len(STYLES)
     assert after.keys() < before.keys()
@@ -190,21 +190,21 @@ def test_a_table_of_others_is_not_touched(tmp_path):
     theirs.write_parquet(tmp_path / "tracks.parquet")
     (tmp_path / "song.wav").write_bytes(b"theirs")
     with pytest.raises(SoundstageError, match="give demo a folder of its own"):
-        demo.fetch(tmp_path, tmp_path)
+        demo.fetch(tmp_path, tmp_path, {})
     (tmp_path / "tracks.parquet").write_bytes(b"torn")
     with pytest.raises(SoundstageError, match="or damaged"):
-        demo.fetch(tmp_path, tmp_path)
+        demo.fetch(tmp_path, tmp_path, {})
     assert (tmp_path / "song.wav").read_bytes() == b"theirs"
 
 
 def test_too_many_clips_are_refused(tmp_path):
     with pytest.raises(SoundstageError, match=r"slipjig make \d+ clips; choose \d+ or less"):
-        demo.fetch(tmp_path, tmp_path, clips_per_style=200)
+        demo.fetch(tmp_path, tmp_path, {}, clips_per_style=200)
     assert not list(tmp_path.iterdir())
 
 
 def test_demo30_renders_the_same_with_its_own_defaults(rendered, tmp_path):
-    demo30.fetch(tmp_path, tmp_path, clips_per_style=1, seconds=SECONDS)
+    demo30.fetch(tmp_path, tmp_path, {}, clips_per_style=1, seconds=SECONDS)
     assert contents(tmp_path).items() <= contents(rendered).items()
     assert demo30.fetch.__kwdefaults__ == {"clips_per_style": 10, "seconds": 30.0, "seed": 0}
     assert demo30.tracks is demo.tracks

@@ -106,6 +106,18 @@ def test_the_official_split_shares_no_artist(replica):
     assert audit(table, parts, {}, {})["test"]["shares"]["artist"] == 0
 
 
+def test_a_split_of_another_size_than_published_is_said(replica, monkeypatch, capsys):
+    for subset, module in MODULES.items():
+        assert sum(_fma.SIZES[subset]) == module.FILES
+        module.tracks([], metadata(replica))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("tracks.csv: deals (1, 0, 2) tracks of fma_small, not (6400, 800, 800)")
+    assert said[3].endswith("(3, 1, 2) tracks of fma_full, not (84353, 10958, 11263)")
+    monkeypatch.setitem(_fma.SIZES, "small", (1, 0, 2))
+    fma_small.tracks([], metadata(replica))
+    assert not capsys.readouterr().out
+
+
 def test_the_metadata_may_lie_beside_the_audio_or_among_it(replica):
     beside = replica / "fma_small"
     beside.mkdir()
@@ -121,8 +133,12 @@ def test_the_known_faults():
     assert set(fma_small.FAULTS) == {
         "098/098565.mp3", "098/098567.mp3", "098/098569.mp3",
         "099/099134.mp3", "108/108925.mp3", "133/133297.mp3",
+        "107/107535.mp3", "110/110736.mp3", "119/119979.mp3",
     }  # fmt: skip
-    assert len(fma_medium.FAULTS) == 21
+    assert len(fma_medium.FAULTS) == 21 + 4
+    assert [path for path, why in fma_medium.FAULTS.items() if why == "nearly silent"] == [
+        "130/130169.mp3", "107/107535.mp3", "110/110736.mp3", "119/119979.mp3",
+    ]  # fmt: skip
     assert fma_small.FAULTS.items() <= fma_medium.FAULTS.items() <= fma_large.FAULTS.items()
     assert fma_medium.FAULTS["001/001486.mp3"] == "shorter than 30 s, or holds no audio"
 
@@ -147,7 +163,7 @@ def test_a_damaged_table_is_named(replica, damage, message):
 
 def test_no_audio_says_what_to_put_where(replica):
     with pytest.raises(SoundstageError, match=r"holds no FMA.*000/000002\.mp3.*fma_medium\.zip"):
-        fma_medium.fetch(replica, replica / "own")
+        fma_medium.fetch(replica, replica / "own", {})
 
 
 def test_a_folder_of_the_users_own_needs_no_network(replica, monkeypatch):
@@ -155,8 +171,8 @@ def test_a_folder_of_the_users_own_needs_no_network(replica, monkeypatch):
     clip = replica / "fma_small" / "000" / "000002.mp3"
     clip.parent.mkdir(parents=True)
     clip.touch()
-    fma_small.fetch(replica, replica / "own")
-    fma_small.fetch(replica / "fma_small", replica / "own")
+    for root in (replica, replica / "fma_small"):
+        fma_small.fetch(root, replica / "own", metadata(root))
     assert not (replica / "own").exists()
 
 
@@ -173,11 +189,11 @@ def test_what_is_missing_is_downloaded_and_unpacked(replica, tmp_path, monkeypat
                     file.write(path, path.relative_to(root))
             server.files[f"fma/{archive.name}"] = archive.read_bytes()
             monkeypatch.setitem(_fma._SHA1, what, _sha1(archive))
-        fma_small.fetch(own, own)
+        fma_small.fetch(own, own, {})
         asked = len(server.requests)
         for archive in (own / ".archives").iterdir():
             archive.unlink()
-        fma_small.fetch(own, own)
+        fma_small.fetch(own, own, metadata(own))
         assert len(server.requests) == asked == 2
     assert unpack.is_unpacked(own / "fma_small")
     table = fma_small.tracks(["fma_small/000/000002.mp3"], metadata(own))

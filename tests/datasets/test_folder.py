@@ -32,6 +32,6 @@ def test_folders_that_were_not_looked_into_are_no_tracks():
 
 
 def test_a_missing_folder_says_where_to_name_it(tmp_path):
-    folder.fetch(tmp_path, tmp_path)
+    folder.fetch(tmp_path, tmp_path, {})
     with pytest.raises(SoundstageError, match=r"say `root: /path/to/music`"):
-        folder.fetch(tmp_path / "none", tmp_path)
+        folder.fetch(tmp_path / "none", tmp_path, {})

@@ -1,7 +1,10 @@
+import time
+
 import numpy as np
 import polars as pl
 import pytest
 import soundfile
+from server import serving
 
 from soundstage.datasets import _gtzan, gtzan
 from soundstage.errors import SoundstageError
@@ -18,11 +21,10 @@ def replica(request, tmp_path):
         (folder / genre).mkdir(parents=True)
         for i in range(2):
             soundfile.write(folder / genre / f"{genre}.{i:05}.{ending}", np.zeros(100), 22050)
-    for part, name in _gtzan.LISTS.items():
-        number = {"train": 0, "valid": 1, "test": 1}[part]
+    for part, number in {"train": 0, "valid": 1, "test": 1}.items():
         genres = _gtzan.GENRES[5:] if part == "test" else _gtzan.GENRES[:5]
         lines = [f"{genre}/{genre}.{number:05}.wav" for genre in genres]
-        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        (tmp_path / f"{part}_filtered.txt").write_text("\n".join(lines) + "\n")
     return tmp_path
 
 
@@ -31,11 +33,11 @@ def files(root):
 
 
 def lists(root):
-    return {name: root / name for name in gtzan.METADATA}
+    return {name: root / name for name in gtzan.METADATA if (root / name).is_file()}
 
 
 def test_every_layout_gives_the_same_songs_and_splits(replica, tmp_path):
-    gtzan.fetch(replica, tmp_path / "own")
+    gtzan.fetch(replica, tmp_path / "own", lists(replica))
     table = gtzan.tracks(files(replica), lists(replica))
     assert len(table) == 20
     row = table.row(by_predicate=pl.col("track") == "jazz.00001", named=True)
@@ -61,16 +63,42 @@ def test_a_song_that_is_there_twice_and_files_of_other_names():
 
 def test_no_audio_says_what_to_put_where(tmp_path):
     with pytest.raises(SoundstageError, match=r"holds no GTZAN.*Say `root:`.*24347e02"):
-        gtzan.fetch(tmp_path, tmp_path)
+        gtzan.fetch(tmp_path, tmp_path, {})
 
 
-def test_without_a_network_only_the_split_is_missing(tmp_path, monkeypatch, capsys):
-    def refuse(_url, target, *, checksum):
-        assert checksum.startswith("sha256:")
-        raise SoundstageError(f"no address works; put the file at {target}")
+def test_the_stratified_split_is_there_where_its_lists_are(replica):
+    for part, i in {"train": 0, "valid": 0, "test": 1}.items():
+        genres = _gtzan.GENRES[:5] if part == "train" else _gtzan.GENRES[5:]
+        lines = [f"{genre}/{genre}.{i:05}.wav" for genre in genres]
+        (replica / f"{part}_stratified.txt").write_text("\n".join(lines))
+        table = gtzan.tracks(files(replica), lists(replica))
+        both = {row["split"] for row in table["splits"].explode().drop_nulls()}
+        complete = {"stratified"} if part == "test" else set()
+        assert both == {"fault_filtered", "fault_filtered_holdout"} | complete
+    parts = dict(table.select("track", "splits").iter_rows())
+    assert {"split": "stratified", "part": "test"} in parts["jazz.00001"]
+    assert {"split": "fault_filtered", "part": "test"} in parts["jazz.00001"]
+    assert parts["jazz.00000"] == [{"split": "stratified", "part": "valid"}]
 
-    monkeypatch.setattr(_gtzan, "download", refuse)
-    _gtzan.fetch_lists(tmp_path, tmp_path / "own")
+
+def test_without_a_network_only_the_split_is_missing_and_nothing_waits(
+    tmp_path, monkeypatch, capsys
+):
+    with serving() as gone:
+        monkeypatch.setattr(_gtzan, "_ADDRESS", gone.url(""))
+    monkeypatch.setattr(time, "sleep", None)
+    monkeypatch.setenv("NO_PROXY", "*")
+    own = tmp_path / "own"
+    _gtzan.fetch_lists(own, {})
     said = capsys.readouterr().out
-    assert "the split 'fault_filtered' cannot be chosen: no address works" in said
+    assert "warning: the split 'fault_filtered' cannot be chosen in this run: train_filt" in said
+    assert "Connection refused); put train_filtered.txt with sha256 2b04966c" in said
+    assert f"at {own / 'train_filtered.txt'}, or set" in said
     assert said.count("\n") == 1
+
+
+def test_lists_that_are_there_are_not_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_gtzan, "download", lambda url, *_, **__: asked.append(url))
+    _gtzan.fetch_lists(tmp_path, {"valid_filtered.txt": tmp_path / "mine" / "valid_filtered.txt"})
+    assert [url.rpartition("/")[2] for url in asked] == ["train_filtered.txt", "test_filtered.txt"]

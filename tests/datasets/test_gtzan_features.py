@@ -59,14 +59,14 @@ def test_a_row_that_is_no_song_is_named_with_its_line(names, tmp_path):
 
 def test_no_table_says_what_to_put_where(tmp_path):
     with pytest.raises(SoundstageError, match=r"features_30_sec\.csv: no such file.*Say `root:`"):
-        gtzan_features.fetch(tmp_path, tmp_path)
+        gtzan_features.fetch(tmp_path, tmp_path, {})
 
 
 @pytest.mark.skipif(not REFERENCE, reason="SOUNDSTAGE_REFERENCE names no folder of real tables")
 def test_the_real_table_has_the_published_split():
     folder = Path(str(REFERENCE), "gtzan")
     metadata = {n: folder / n for n in gtzan_features.METADATA if (folder / n).is_file()}
-    assert metadata.keys() >= set(_gtzan.LISTS.values())
+    assert metadata.keys() >= _gtzan._SHA256.keys()
     listing = pl.DataFrame(schema={"path": pl.String, "key": pl.String, "reason": pl.String})
     table = tracks.join(gtzan_features.tracks([], metadata), listing)
     assert len(table) == 1000

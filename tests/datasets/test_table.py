@@ -86,7 +86,24 @@ def test_columns_may_have_any_names(read):
 
 def test_a_group_of_its_own_comes_before_the_artist(read):
     found = read("path,genre,artist,group\na.mp3,x,Who,g\nb.mp3,x,Who,\n")
-    assert found["group"].to_list() == ["g", "Who"]
+    assert found["group"].to_list() == ["g", "g"]
+    found = read("path,genre,artist,group\na.mp3,x,Who,g\nb.mp3,x,Who,h\n")
+    assert found["group"].to_list() == ["g", "h"]
+
+
+def test_rows_without_an_artist_are_kept_with_their_albums_and_songs(read):
+    found = read(
+        "path,genre,artist,album,song\n"
+        "a.mp3,x,The Who,Tommy,Sparks\n"
+        "b.mp3,x,,Tommy,Amazing Journey\n"
+        "c/d.mp3,x,,Live,Amazing Journey\n"
+        "c/=1+1.mp3,x,,Live,\n"
+        "e.mp3,x,Queen,Greatest Hits,Intro\n"
+        "f.mp3,x,ABBA,Greatest Hits,Intro\n"
+        "g.mp3,x,,,\n",
+        files=[*FILES, "e.mp3", "f.mp3", "g.mp3"],
+    )
+    assert found["group"].to_list() == [*4 * ["The Who"], "Queen", "ABBA", "g.mp3"]
 
 
 def test_several_labels_in_one_column(read):
@@ -218,6 +235,25 @@ def test_each_mistake_is_told(mistakes, content, parameters, said):
     assert mistakes(content, **parameters) == said
 
 
+def test_of_parquet_only_the_columns_in_use_need_be_text(read, mistakes):
+    content = pl.DataFrame(
+        {
+            "path": ["a.mp3", "b.mp3"],
+            "genre": ["x", "y"],
+            "bytes": [b"\xff\xfe", None],
+            "chords": [[{"root": "C", "at": 0.5}], []],
+            "pairs": [[[1, 2], [3]], None],
+            "point": [{"x": 1.0}, {"x": 2.0}],
+        }
+    )
+    assert read(content, name="x.parquet")["genre"].to_list() == ["x", "y"]
+    for column in ("bytes", "chords", "pairs"):
+        (said,) = mistakes(content, name="x.parquet", artist=column)
+        assert said.startswith(f"the column {column!r} is no text: ")
+    (said,) = mistakes(content, name="x.parquet", artist="point")
+    assert said.startswith("no column 'point' (`artist`); ")
+
+
 def test_lists_are_read_as_tags_alone(mistakes):
     content = pl.DataFrame({"path": ["a.mp3"], "genre": [["x"]]})
     assert "lists in the column 'genre' (1): row 1: ['x']" in mistakes(content, name="x.parquet")
@@ -239,14 +275,15 @@ def test_damaged_parquet_is_said_or_read(read, tmp_path):
 
 def test_fetching_checks_folder_and_table_before_the_audio_is_looked_at(tmp_path):
     with pytest.raises(SoundstageError, match=r"no such folder; say `root:"):
-        table.fetch(tmp_path / "none", tmp_path)
+        table.fetch(tmp_path / "none", tmp_path, {})
     with pytest.raises(SoundstageError, match=r"tracks\.csv: no such table; say `table: labels"):
-        table.fetch(tmp_path, tmp_path)
+        table.fetch(tmp_path, tmp_path, {})
     (tmp_path / "labels.csv").write_text("path,genre\na.mp3,x\n")
+    there = {"labels.csv": tmp_path / "labels.csv"}
     with pytest.raises(SoundstageError, match=r"no audio in the folder \(1\): line 2: 'a\.mp3'"):
-        table.fetch(tmp_path, tmp_path, table="labels.csv")
+        table.fetch(tmp_path, tmp_path, there, table="labels.csv")
     (tmp_path / "a.mp3").touch()
-    table.fetch(tmp_path, tmp_path, table="labels.csv")
+    table.fetch(tmp_path, tmp_path, there, table="labels.csv")
 
 
 def test_the_table_may_lie_elsewhere(tmp_path):
@@ -255,8 +292,8 @@ def test_the_table_may_lie_elsewhere(tmp_path):
     (root / "a.mp3").touch()
     file = tmp_path / "mine.tsv"
     file.write_text("path\tgenre\na.mp3\tx\n")
-    table.fetch(root, tmp_path / "own", table=str(file))
     name = table.METADATA[0].format(table=str(file))
+    table.fetch(root, tmp_path / "own", {name: root / name}, table=str(file))
     found = table.tracks(["a.mp3"], {name: root / name}, table=str(file))
     assert found["genre"].to_list() == ["x"]
 

@@ -1,9 +1,16 @@
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from soundstage import verdicts
+from soundstage import catalogue, paths, verdicts
 from soundstage.errors import SoundstageError
+from soundstage.files import write_json
 from soundstage.upkeep.quarantine import ADVICE, lines, quarantine
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -38,9 +45,37 @@ def test_waveforms_that_differ_are_told_apart(table):
     assert found[-1] == "audio22k: 0 files quarantined"
 
 
-def test_the_last_run_is_read_from_its_folder(tmp_path, table):
-    with pytest.raises(SoundstageError, match="run `dvc repro` first"):
-        quarantine(tmp_path)
-    table.write_parquet(tmp_path / "pcm8.parquet")
-    (tmp_path / ".half.parquet").write_bytes(b"")
-    assert quarantine(tmp_path) == lines({"pcm8": table})
+@pytest.fixture
+def decoded(tmp_path, monkeypatch, table):
+    """Return a function that leaves what the decoding of `mine` to a waveform leaves."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    shutil.copy(PROJECT / "params.yaml", tmp_path)
+    for folder in (paths.QUARANTINE, paths.INGEST):
+        folder.mkdir(parents=True)
+    write_json(paths.DATASET, asdict(catalogue.Known("mine", "group", {}, None, None)))
+    table.select("path", "key").write_parquet(paths.FILES)
+
+    def decoded(waveform, rows, dataset="mine"):
+        rows.write_parquet(paths.QUARANTINE / f"{waveform}.parquet")
+        if dataset:
+            write_json(paths.INGEST / f"{waveform}.json", {"dataset": dataset})
+
+    return decoded
+
+
+def test_only_what_was_decoded_from_this_data_set_is_told(decoded, table):
+    with pytest.raises(SoundstageError, match="no waveform of 'mine'; run `dvc repro` first"):
+        quarantine()
+    decoded("pcm8", table)
+    decoded("audio16k", table.clear())
+    decoded("audio22k", table.clear(), dataset="other")
+    decoded("audio44k", table.with_columns(path=pl.col("path") + "3"))  # before the last listing
+    decoded("audio8k", table)  # no longer in params.yaml
+    (paths.QUARANTINE / ".half.parquet").write_bytes(b"")
+    assert quarantine() == lines({"pcm8": table, "audio16k": table.clear()})
+
+
+def test_a_decoding_that_found_too_much_broken_is_told(decoded, table):
+    decoded("pcm8", table, dataset=None)
+    assert quarantine() == lines({"pcm8": table})

@@ -37,6 +37,13 @@ _SHA1 = {
     "full": "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab",
 }
 _PARTS = {"training": "train", "validation": "valid", "test": "test"}
+# Tracks that train, validate and test in the split `official`.
+SIZES = {
+    "small": (6400, 800, 800),
+    "medium": (19_922, 2505, 2573),
+    "large": (84_353, 10_958, 11_263),
+    "full": (84_353, 10_958, 11_263),
+}
 _CLIP = 30.0  # seconds from the middle of a track, or all of a shorter one; `full` is not cut
 _COLUMNS = {
     ("", ""): "number",
@@ -63,7 +70,7 @@ def faults(tracks: Mapping[int, str]) -> dict[str, str]:
     return {path_of(track): fault for track, fault in tracks.items()}
 
 
-def fetch(root: Path, own: Path, subset: Subset) -> None:
+def fetch(root: Path, own: Path, metadata: Mapping[str, Path], subset: Subset) -> None:
     """Download the metadata (342 MiB), and without a folder of the user's own the audio.
 
     Raises
@@ -79,8 +86,7 @@ def fetch(root: Path, own: Path, subset: Subset) -> None:
             f"holds {path_of(2)}, at any depth, or to the archive fma_{subset}.zip, or remove "
             "`root` to have it downloaded"
         )
-    there = {name: root / name for name in METADATA if (root / name).is_file()}
-    if _find(there, "tracks.csv") is None or _find(there, "genres.csv") is None:
+    if _find(metadata, "tracks.csv") is None or _find(metadata, "genres.csv") is None:
         _fetch_archive(own, "metadata")
 
 
@@ -98,7 +104,7 @@ def tracks(files: Sequence[str], metadata: Mapping[str, Path], subset: Subset) -
 
     The genre is the top one, unknown for half of `large` and `full`; the tags are all that the
     artist chose, of 161 genres. Artists and albums are told apart by their numbers, so a name may
-    stand for two.
+    stand for two. Says where the official split is not of its published size.
 
     Raises
     ------
@@ -111,6 +117,9 @@ def tracks(files: Sequence[str], metadata: Mapping[str, Path], subset: Subset) -
     chosen = SUBSETS[: SUBSETS.index(subset) + 1]
     name = pl.col("number").str.zfill(6)
     found = _read_tracks(table).filter(pl.col("subset").is_in(list(chosen)))
+    sizes = tuple((found["part"] == part).sum() for part in _PARTS)
+    if sizes != SIZES[subset]:
+        print(f"warning: {table}: deals {sizes} tracks of fma_{subset}, not {SIZES[subset]}")
     seconds = pl.col("seconds").cast(pl.Float64)
     part = pl.col("part").replace_strict(_PARTS, default=None)
     official = pl.struct(split=pl.lit("official"), part=part)

@@ -1,6 +1,7 @@
 """What the audio of GTZAN and the public tables of its features share: songs, citation, splits."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -23,26 +24,30 @@ GENRES = (
 )  # fmt: skip
 HONEST = "fault_filtered"
 
-# The lists of the fault-filtered split: 443, 197 and 290 lines like `blues/blues.00012.wav`.
-LISTS = {"train": "train_filtered.txt", "valid": "valid_filtered.txt", "test": "test_filtered.txt"}
 _ADDRESS = "https://raw.githubusercontent.com/coreyker/dnn-mgr/master/gtzan/"
 _SHA256 = {
-    "train": "2b04966cef1486f1a7767b74271533fa23e220388db804a1937835e1fc4fa3fa",
-    "valid": "f8fbee7c52397a0e0f3a91dc54fedecb2e27f5bdc9a9daeab8cb10d077e26956",
-    "test": "09cafa6a89ce0a27f30ed250d56ecb4d03c22fffb5a693f96c7ae655ee02ac72",
+    "train_filtered.txt": "2b04966cef1486f1a7767b74271533fa23e220388db804a1937835e1fc4fa3fa",
+    "valid_filtered.txt": "f8fbee7c52397a0e0f3a91dc54fedecb2e27f5bdc9a9daeab8cb10d077e26956",
+    "test_filtered.txt": "09cafa6a89ce0a27f30ed250d56ecb4d03c22fffb5a693f96c7ae655ee02ac72",
 }
 
 _SONG = re.compile(rf"((?:{'|'.join(GENRES)})\.\d{{5}})(?:\.|$)")
-# In `fault_filtered_holdout` validation is test, so that a model without choices learns from more.
+
+# A list, of lines like `blues/blues.00012.wav` -> in which split its songs are which part. In
+# `fault_filtered_holdout` validation is test, so that a model without choices learns from more.
 _PARTS = {
-    "train": [("fault_filtered", "train"), ("fault_filtered_holdout", "train")],
-    "valid": [("fault_filtered", "valid"), ("fault_filtered_holdout", "train")],
-    "test": [
+    "train_filtered.txt": [("fault_filtered", "train"), ("fault_filtered_holdout", "train")],
+    "valid_filtered.txt": [("fault_filtered", "valid"), ("fault_filtered_holdout", "train")],
+    "test_filtered.txt": [
         ("fault_filtered", "test"),
         ("fault_filtered_holdout", "valid"),
         ("fault_filtered_holdout", "test"),
     ],
+    "train_stratified.txt": [("stratified", "train")],
+    "valid_stratified.txt": [("stratified", "valid")],
+    "test_stratified.txt": [("stratified", "test")],
 }
+LISTS = tuple(_PARTS)
 
 
 def song(name: str) -> str | None:
@@ -51,18 +56,19 @@ def song(name: str) -> str | None:
     return found[1] if found else None
 
 
-def fetch_lists(root: Path, own: Path) -> None:
+def fetch_lists(own: Path, metadata: Mapping[str, Path]) -> None:
     """See to it that the lists of the fault-filtered split are there: three files of 20 kB.
 
-    Without them (no network) the data set is as good as ever, but that split cannot be chosen.
+    Without them (no network) the data set is as good as ever, but that split cannot be chosen; so
+    no run waits for them.
     """
-    for part, name in LISTS.items():
-        if (root / name).is_file():
+    for name, digest in _SHA256.items():
+        if name in metadata:
             continue
         try:
-            download(_ADDRESS + name, own / name, checksum=f"sha256:{_SHA256[part]}")
+            download(_ADDRESS + name, own / name, checksum=f"sha256:{digest}", tries=1)
         except SoundstageError as error:
-            print(f"the split {HONEST!r} cannot be chosen: {error}")
+            print(f"warning: the split {HONEST!r} cannot be chosen in this run: {error}")
             return
 
 
@@ -72,7 +78,7 @@ def table(
     """Return the table of tracks of (track, path, song, key).
 
     The artists of most songs are not known to us, so a group is a song, and of the splits only
-    those of the lists keep artists apart.
+    the fault-filtered ones keep artists apart.
     """
     parts = _parts(metadata)
     return pl.DataFrame(
@@ -96,14 +102,13 @@ def table(
 
 
 def _parts(metadata: Mapping[str, Path]) -> dict[str, list[dict[str, str]]]:
-    """Return song -> its parts in the splits of the lists; nothing where a list is missing."""
-    if not metadata.keys() >= set(LISTS.values()):
-        return {}
-    found = {}
-    for part, name in LISTS.items():
-        entries = [{"split": split, "part": at} for split, at in _PARTS[part]]
-        for line in metadata[name].read_text("utf-8").splitlines():
-            stem = song(line.strip().rpartition("/")[2])
-            if stem:
-                found[stem] = entries
+    """Return song -> its parts in the splits of which no list is missing."""
+    missing = {split for name in _PARTS.keys() - metadata.keys() for split, _ in _PARTS[name]}
+    found = defaultdict[str, list[dict[str, str]]](list)
+    for name in LISTS:
+        entries = [{"split": s, "part": part} for s, part in _PARTS[name] if s not in missing]
+        if entries:
+            for line in metadata[name].read_text("utf-8").splitlines():
+                if stem := song(line.strip().rpartition("/")[2]):
+                    found[stem] += entries
     return found

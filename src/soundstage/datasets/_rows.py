@@ -18,34 +18,59 @@ _SHOWN = 5  # of the rows with the same mistake
 
 
 class Rows:
-    """The columns of a table as text, the lines of its rows, and the mistakes found in them."""
+    """The columns of a table as text, the lines of its rows, and the mistakes found in them.
+
+    Of Parquet only the columns that are asked for are read: what else it holds, embeddings perhaps,
+    need be no text.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file, self.mistakes = file, list[str]()
-        self.columns: dict[str, list[Any]] = {}
+        self.names: list[str] = []
         self.lines: Sequence[int] = ()
         self.unit = "row" if file.suffix.lower() == ".parquet" else "line"
+        self._text: dict[str, list[str]] = {}
+        self._parquet: pq.ParquetFile | None = None
         if self.unit == "row":
-            self._read_parquet()
+            self._open_parquet()
         else:
             self._read_text()
+        again = [name for name, count in Counter(self.names).items() if count > 1]
+        if again:
+            self.mistakes.append(f"columns that occur twice: {', '.join(map(repr, again))}")
         if not self.lines:
             self.mistakes.append("has no rows")
         self.raise_mistakes()
 
-    def _read_parquet(self) -> None:
+    def _open_parquet(self) -> None:
         # Not by polars, which ends the process on some damaged files.
         try:
-            content = pq.ParquetFile(self.file).read()
-            for name, column in zip(content.column_names, content.columns, strict=True):
-                if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-                    self.columns[name] = column.cast(pa.list_(pa.string())).to_pylist()
-                elif not pa.types.is_nested(column.type):
-                    values = column.cast(pa.string()).to_pylist()
-                    self.columns[name] = ["" if value is None else value for value in values]
+            self._parquet = pq.ParquetFile(self.file)
+            self.names = [f.name for f in self._parquet.schema_arrow if _is_column(f.type)]
+            self.lines = range(1, self._parquet.metadata.num_rows + 1)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise SoundstageError(f"{self.file}: no Parquet, or damaged: {error}") from None
-        self.lines = range(1, len(content) + 1)
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> SoundstageError:
+        return SoundstageError(f"{self.file}: no Parquet, or damaged: {error}")
+
+    def column(self, name: str) -> list[Any]:
+        """Return a column as text, or lists of text (in Parquet), None where there is no list."""
+        if self._parquet is None:
+            return self._text[name]
+        try:
+            column = self._parquet.read(columns=[name]).column(name)
+        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+            raise self._damaged(error) from None
+        if len(column) != len(self.lines):
+            raise self._damaged(ValueError(f"{len(column)} of {len(self.lines)} rows"))
+        try:
+            if _is_list(column.type):
+                return column.cast(pa.list_(pa.string())).to_pylist()
+            values = column.cast(pa.string()).to_pylist()
+            return ["" if value is None else value for value in values]
+        except (pa.ArrowException, ValueError) as error:
+            raise SoundstageError(f"{self.file}: the column {name!r} is no text: {error}") from None
 
     def _read_text(self) -> None:
         data = self.file.read_bytes()
@@ -70,14 +95,11 @@ class Rows:
             raise SoundstageError(f"{self.file}: line {end + 1}: {error}") from None
         if not rows:
             return
-        names, self.lines = [name.strip() for name in rows[0]], lines[1:]
-        ragged = [len(row) != len(names) for row in rows[1:]]
-        self.check(f"rows without {len(names)} fields", ragged, map(len, rows[1:]))
-        again = [name for name, count in Counter(names).items() if count > 1]
-        if again:
-            self.mistakes.append(f"columns that occur twice: {', '.join(map(repr, again))}")
-        self.raise_mistakes()
-        self.columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(names)}
+        self.names, self.lines = [name.strip() for name in rows[0]], lines[1:]
+        ragged = [len(row) != len(self.names) for row in rows[1:]]
+        self.check(f"rows without {len(self.names)} fields", ragged, map(len, rows[1:]))
+        if not any(ragged):
+            self._text = {name: [row[i] for row in rows[1:]] for i, name in enumerate(self.names)}
 
     def choose(
         self, columns: Mapping[str, str | None], tag_columns: str | None, separator: str
@@ -86,9 +108,9 @@ class Rows:
         named, used = {}, set[str]()
         for role, asked in columns.items():
             name = asked or role
-            if name in self.columns:
+            if name in self.names:
                 used.add(name)
-                named[role] = self.columns[name]
+                named[role] = self.column(name)
             elif asked or role == "path":
                 self._lacks(name, role)
         for role in named.keys() - {"tags"}:
@@ -104,7 +126,7 @@ class Rows:
         elif not named.keys() & {"genre", "tags"}:
             self.mistakes.append(
                 "has no labels: name a column by `genre`, `tags` or `tag_columns`; "
-                + nearest("genre", self.columns)
+                + nearest("genre", self.names)
             )
         return named, None
 
@@ -115,13 +137,13 @@ class Rows:
             self.mistakes.append("has tags in one column and in several; name one or the others")
         names = [name.strip() for name in tag_columns.split(separator)]
         if tag_columns == "*":
-            names = [name for name in self.columns if name not in used]
+            names = [name for name in self.names if name not in used]
         tags: list[list[str]] = [[] for _ in self.lines]
         for name in names:
-            if name not in self.columns:
+            if name not in self.names:
                 self._lacks(name, "tag_columns")
                 continue
-            values = list(map(str, self.columns[name]))
+            values = list(map(str, self.column(name)))
             flags = {value: _FLAGS.get(value.strip().lower()) for value in set(values)}
             unknown = [flags[value] is None for value in values]
             self.check(f"tags in {name!r} that are neither 0 nor 1", unknown, values)
@@ -142,7 +164,7 @@ class Rows:
         return [list(dict.fromkeys(row)) for row in tags]
 
     def _lacks(self, name: str, role: str) -> None:
-        self.mistakes.append(f"no column {name!r} (`{role}`); {nearest(name, self.columns)}")
+        self.mistakes.append(f"no column {name!r} (`{role}`); {nearest(name, self.names)}")
 
     def check(self, what: str, bad: Iterable[bool], values: Iterable[Any] | None) -> None:
         """Note a kind of mistake: how many rows are `bad`, and the first of them."""
@@ -160,3 +182,11 @@ class Rows:
         """Raise a SoundstageError with all mistakes, if there are any."""
         if self.mistakes:
             raise SoundstageError("\n".join(f"{self.file}: {text}" for text in self.mistakes))
+
+
+def _is_column(kind: pa.DataType) -> bool:
+    return _is_list(kind) or not pa.types.is_nested(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)

@@ -82,6 +82,7 @@ class _Clip:
 def fetch(
     root: Path,
     _own: Path,
+    _metadata: Mapping[str, Path],
     *,
     clips_per_style: PositiveInt = 24,
     seconds: PositiveFloat = 10.0,

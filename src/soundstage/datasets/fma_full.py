@@ -2,8 +2,11 @@
 
 Laid out as in the archive, at any depth: `fma_full/000/000002.mp3`. The folder of the
 metadata, `fma_metadata`, lies in the same folder or beside it; without it, it is downloaded. The
-split `official` keeps artists apart: 80, 10 and 10 % of all tracks. The genres that
+split `official` keeps artists apart: 84,353, 10,958 and 11,263 tracks. The genres that
 each artist chose, of 161, are the tags.
+
+No track is known to be broken: the short and empty clips of `fma_medium` were cut at wrong places
+from tracks that last 7 to 115 s, see https://github.com/mdeff/fma/issues/8.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +22,9 @@ __all__ = ["CITATION", "FILES", "HONEST", "LICENCE", "METADATA"]
 FILES = 106_574
 
 
-def fetch(root: Path, own: Path) -> None:
+def fetch(root: Path, own: Path, metadata: Mapping[str, Path]) -> None:
     """See to it that metadata and audio are there, see `_fma.fetch`."""
-    _fma.fetch(root, own, "full")
+    _fma.fetch(root, own, metadata, "full")
 
 
 def tracks(files: Sequence[str], metadata: Mapping[str, Path]) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 Laid out as in the archive, at any depth: `fma_large/000/000002.mp3`. The folder of the
 metadata, `fma_metadata`, lies in the same folder or beside it; without it, it is downloaded. The
-split `official` keeps artists apart: 80, 10 and 10 % of all tracks. The genres that
+split `official` keeps artists apart: 84,353, 10,958 and 11,263 clips. The genres that
 each artist chose, of 161, are the tags.
 """
 
@@ -36,9 +36,9 @@ FAULTS = _fma.faults(dict.fromkeys(
 )) | fma_medium.FAULTS  # fmt: skip
 
 
-def fetch(root: Path, own: Path) -> None:
+def fetch(root: Path, own: Path, metadata: Mapping[str, Path]) -> None:
     """See to it that metadata and audio are there, see `_fma.fetch`."""
-    _fma.fetch(root, own, "large")
+    _fma.fetch(root, own, metadata, "large")
 
 
 def tracks(files: Sequence[str], metadata: Mapping[str, Path]) -> pl.DataFrame:

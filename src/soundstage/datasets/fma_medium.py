@@ -2,7 +2,7 @@
 
 Laid out as in the archive, at any depth: `fma_medium/000/000002.mp3`. The folder of the
 metadata, `fma_metadata`, lies in the same folder or beside it; without it, it is downloaded. The
-split `official` keeps artists apart: about 80, 10 and 10 % of each genre.
+split `official` keeps artists apart: 19,922, 2,505 and 2,573 clips.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,12 @@ FAULTS = _fma.faults(dict.fromkeys(
         126981, 127336, 143992,
     ),
     "shorter than 30 s, or holds no audio",
-)) | fma_small.FAULTS  # fmt: skip
+)) | _fma.faults({130169: "nearly silent"}) | fma_small.FAULTS  # fmt: skip
 
 
-def fetch(root: Path, own: Path) -> None:
+def fetch(root: Path, own: Path, metadata: Mapping[str, Path]) -> None:
     """See to it that metadata and audio are there, see `_fma.fetch`."""
-    _fma.fetch(root, own, "medium")
+    _fma.fetch(root, own, metadata, "medium")
 
 
 def tracks(files: Sequence[str], metadata: Mapping[str, Path]) -> pl.DataFrame:

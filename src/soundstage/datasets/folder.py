@@ -14,7 +14,7 @@ METADATA: tuple[str, ...] = ()
 HONEST = "group"
 
 
-def fetch(root: Path, _own: Path) -> None:
+def fetch(root: Path, _own: Path, _metadata: Mapping[str, Path]) -> None:
     """Check that the folder is there: it is yours, read in place, never written to."""
     if not root.is_dir():
         raise SoundstageError(

@@ -24,7 +24,7 @@ __all__ = ["AUDIO", "CITATION", "HONEST", "LICENCE", "METADATA", "SOURCE"]
 AUDIO = False
 SOURCE = "GTZAN's public tables"
 TABLES = {"30s": "features_30_sec.csv", "3s": "features_3_sec.csv"}
-METADATA = (*TABLES.values(), *_gtzan.LISTS.values())
+METADATA = (*TABLES.values(), *_gtzan.LISTS)
 _KEY_LENGTH = 32  # of a content hash in the store, here that of a row's text
 
 
@@ -38,18 +38,20 @@ class _Row:
     values: Mapping[str, str]
 
 
-def fetch(root: Path, own: Path, *, table: Literal["30s", "3s"] = "30s") -> None:
+def fetch(
+    root: Path, own: Path, metadata: Mapping[str, Path], *, table: Literal["30s", "3s"] = "30s"
+) -> None:
     """Check that the table is there.
 
     table : `30s`, a row a song, or `3s`, a row a tenth of a song
     """
-    if not (root / TABLES[table]).is_file():
+    if TABLES[table] not in metadata:
         raise SoundstageError(
             f"{root / TABLES[table]}: no such file, and it cannot be had without an account. Say "
             "`root:` at this data set in params.yaml: the folder that holds it; it comes with "
             "the copy of GTZAN on Kaggle"
         )
-    _gtzan.fetch_lists(root, own)
+    _gtzan.fetch_lists(own, metadata)
 
 
 def tracks(

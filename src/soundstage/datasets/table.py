@@ -13,7 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from soundstage.datasets import folder
 from soundstage.datasets._rows import Rows
@@ -34,6 +37,7 @@ PARTS = {
 def fetch(
     root: Path,
     own: Path,
+    metadata: Mapping[str, Path],
     *,
     table: str = "tracks.csv",
     path: str | None = None,
@@ -59,8 +63,9 @@ def fetch(
     tags : of any number of labels a track, between them the `separator`; a list in Parquet.
     tag_columns : columns named by a tag, 0 or 1 in each row, between them the `separator`; "*" are
         all that no other parameter names. Instead of `tags`.
-    group : of what a split must keep together; where it is empty, the artist, else the album, the
-        song, the file itself.
+    group : of what a split must keep together. A row without one belongs to all rows of its artist;
+        without an artist too, to all of its album and to all of its song; and so, by way of one
+        another, whole chains of rows are one group.
     artist, album, song : of their names.
     split : of train, valid or test, or what else they are called, see `PARTS`; nothing where a row
         is in none. It makes the split `given`.
@@ -71,9 +76,8 @@ def fetch(
         Folder or table is missing, or the table has mistakes: each kind with how many rows have it
         and the first of their lines.
     """
-    folder.fetch(root, own)
-    found = next((f / table for f in (root, own) if (f / table).is_file()), None)
-    if found is None:
+    folder.fetch(root, own, metadata)
+    if table not in metadata:
         raise SoundstageError(
             f"{root / table}: no such table; say `table: labels.csv` at this data set in "
             "params.yaml, a path relative to its `root`, or an absolute one"
@@ -82,7 +86,7 @@ def fetch(
         "path": path, "track": track, "genre": genre, "tags": tags, "group": group,
         "artist": artist, "album": album, "song": song, "split": split,
     }  # fmt: skip
-    _tracks(found, lambda file: (root / file).is_file(), columns, tag_columns, separator)
+    _tracks(metadata[table], lambda file: (root / file).is_file(), columns, tag_columns, separator)
 
 
 def tracks(
@@ -144,7 +148,6 @@ def _tracks(
     known = {role: [value or None for value in values] for role, values in named.items()}
     nothing: list[str | None] = [None] * len(paths)
     about = {role: known.get(role, nothing) for role in ("artist", "album", "song")}
-    candidates = zip(known.get("group", nothing), *about.values(), paths, strict=True)
     given = [[{"split": "given", "part": PARTS[part.lower()]}] if part else [] for part in said]
     return pl.DataFrame(
         {
@@ -152,7 +155,7 @@ def _tracks(
             "path": paths,
             "genre": known.get("genre", nothing),
             "tags": labels or nothing,
-            "group": [next(filter(None, names)) for names in candidates],
+            "group": _groups({"group": known.get("group", nothing), **about, "path": paths}),
             **about,
             "splits": given or nothing,
         },
@@ -162,6 +165,36 @@ def _tracks(
             "splits": pl.List(pl.Struct({"split": pl.String, "part": pl.String})),
         },
     )
+
+
+def _groups(known: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """Return each row's group, see `fetch`: named by its first group, else artist, and so on.
+
+    `known`: group, artist, album, song and path, in this order.
+    """
+    n = len(known["path"])
+    number: dict[tuple[str, str], int] = {}
+    ties: list[tuple[int, int]] = []
+    rows: Sequence[int] = range(n)  # those that nothing stronger ties, and so these roles do
+    for roles in (("group",), ("artist",), ("album", "song")):
+        for role in roles:
+            tying = {known[role][i] for i in rows}
+            ties += [
+                (i, n + number.setdefault((role, name), len(number)))
+                for i, name in enumerate(known[role])
+                if name and name in tying
+            ]
+        rows = [i for i in rows if known[roles[0]][i] is None]
+    a, b = np.array(ties, np.int64).reshape(-1, 2).T
+    size = n + len(number)
+    graph = coo_array((np.ones(len(ties), np.bool_), (a, b)), shape=(size, size))
+    _, labels = connected_components(graph, directed=False)
+
+    first: dict[int, tuple[int, str]] = {}
+    for label, *names in zip(labels[:n], *known.values(), strict=True):
+        found = next((rank, name) for rank, name in enumerate(names) if name)
+        first[label] = min(first.get(label, found), found)
+    return [first[label][1] for label in labels[:n]]
 
 
 def _is_inside(path: str) -> bool:

@@ -1,11 +1,11 @@
 """`soundstage quarantine`: which files give no audio, why, and what to do about it."""
 
+import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import polars as pl
 
-from soundstage import paths, verdicts
+from soundstage import catalogue, params, paths, verdicts
 from soundstage.errors import SoundstageError
 from soundstage.listing import shown
 
@@ -32,15 +32,31 @@ ADVICE = {
 }
 
 
-def quarantine(folder: Path = paths.QUARANTINE) -> list[str]:
-    """Return what `lines` says of the last run's quarantined files.
+def quarantine() -> list[str]:
+    """Return what `lines` says of the quarantined files of the data set that was last fetched.
 
-    SoundstageError if there was no run.
+    Left out is what other data sets, and waveforms that params.yaml no longer has, left behind.
+    SoundstageError if nothing was decoded.
     """
-    files = sorted(folder.glob("[!.]*.parquet"))
-    if not files:
-        raise SoundstageError(f"{folder}: lists no waveform; run `dvc repro` first")
-    return lines({file.stem: pl.read_parquet(file) for file in files})
+    dataset, found = catalogue.known().dataset, {}
+    for waveform in params.load().top.waveforms:
+        file = paths.QUARANTINE / f"{waveform}.parquet"
+        if file.exists() and _is_of(dataset, waveform, table := pl.read_parquet(file)):
+            found[waveform] = table
+    if not found:
+        raise SoundstageError(
+            f"{paths.QUARANTINE}: lists no waveform of {dataset!r}; run `dvc repro` first"
+        )
+    return lines(found)
+
+
+def _is_of(dataset: str, waveform: str, table: pl.DataFrame) -> bool:
+    counts = paths.INGEST / f"{waveform}.json"
+    # A decoding that found too much broken leaves its table, but no counts.
+    if counts.exists() and json.loads(counts.read_text("utf-8"))["dataset"] != dataset:
+        return False
+    listed = pl.read_parquet(paths.FILES)
+    return not len(table.join(listed, on=["path", "key"], how="anti", nulls_equal=True))
 
 
 def lines(tables: dict[str, pl.DataFrame]) -> list[str]:

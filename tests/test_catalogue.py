@@ -1,0 +1,66 @@
+"""Where a data set's metadata is looked for, and what is done where the user has an archive."""
+
+import os
+import zipfile
+
+import polars as pl
+import pytest
+from replicas import Clip, magnatagatune
+
+from soundstage import catalogue, paths
+from soundstage.datasets import magnatagatune as module
+from soundstage.params import Component
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setattr(os, "sync", lambda: None)
+    return folder
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A user's folder that holds MagnaTagATune's two tables beside the archive of its clips."""
+    folder = tmp_path / "theirs"
+    clips = [
+        Clip(2, "0", "A", ["guitar"]),
+        Clip(6, "c", "B", ["harp"]),
+        Clip(9, "f", "C", ["harp"]),
+    ]
+    magnatagatune(folder, clips, ("harp", "guitar"))
+    with zipfile.ZipFile(folder / "mp3.zip.001", "w") as file:
+        for clip in clips:
+            file.writestr(clip.path, clip.artist)
+    return folder
+
+
+def test_tables_beside_an_archive_are_those_of_a_folder(theirs, monkeypatch):
+    monkeypatch.setattr(module, "download", None)
+    used = Component("mine", "magnatagatune", str(theirs / "mp3.zip.001"), {"tags": "top50"})
+    before = sorted(theirs.rglob("*"))
+    catalogue.fetch(used)
+    catalogue.index(used)
+    assert catalogue.metadata(used) == {name: theirs / name for name in module.METADATA}
+    table = pl.read_parquet(paths.TRACKS)
+    assert table["artist"].to_list() == ["A", "B", "C"]
+    assert table["key"].null_count() == 0
+    assert sorted(theirs.rglob("*")) == before
+
+
+def test_metadata_is_the_users_own_before_what_was_downloaded(theirs):
+    used = Component("mine", "magnatagatune", str(theirs / "mp3.zip.001"), {"tags": "top50"})
+    own = catalogue.own(used)
+    for folder in (own, catalogue.root(used)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / module.CLIPS).touch()
+    assert catalogue.metadata(used)[module.CLIPS] == catalogue.root(used) / module.CLIPS
+    (catalogue.root(used) / module.CLIPS).unlink()
+    assert catalogue.metadata(used)[module.CLIPS] == theirs / module.CLIPS
+    (theirs / module.CLIPS).unlink()
+    assert catalogue.metadata(used)[module.CLIPS] == own / module.CLIPS
+    (own / module.CLIPS).unlink()
+    assert catalogue.metadata(used) == {module.ANNOTATIONS: theirs / module.ANNOTATIONS}
