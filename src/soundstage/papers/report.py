@@ -1,15 +1,16 @@
 """A paper's table: what it prints beside what its systems score here, as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from statistics import mean, stdev
 from textwrap import dedent
+from typing import Any
 
 from soundstage.papers import definition, results
-from soundstage.papers.definition import Paper
+from soundstage.papers.definition import Paper, System
 from soundstage.papers.results import Result
 
-_MARKS = "†‡§¶‖#"
+_MARKS = "†‡§¶‖"
 
 
 def page() -> list[str]:
@@ -20,7 +21,8 @@ def page() -> list[str]:
     Written by `soundstage papers table > docs/papers.md` from papers/*.yaml and the runs in
     papers/results. A cell is the mean over a protocol's runs, ± their deviation and their number
     where there are several, and the ends of the 95 % bootstrap interval over songs, averaged over
-    the runs. A marked number cannot be what it claims; below each table stands why.
+    the runs. A marked number cannot be what it claims; below each table stands why. A number in
+    brackets is not printed, but follows from what is.
     """
     tables = (["", *table(key, definition.load(key))] for key in definition.names())
     return [*dedent(head).strip().splitlines(), *chain(*tables)]
@@ -36,18 +38,24 @@ def table(key: str, paper: Paper) -> list[str]:
     lines += ["On its own data set:", ""]
     lines += [f"* **{name}**: {protocol.says}" for name, protocol in paper.protocols.items()]
     marks = {
-        (one.system, one.metric): _MARKS[i % len(_MARKS)] * (1 + i // len(_MARKS))
+        (system, one.metric): _MARKS[i % len(_MARKS)] * (1 + i // len(_MARKS))
         for i, one in enumerate(paper.impossible)
+        for system in one.systems
     }
     there = results.datasets(key)
     for dataset in sorted(there, key=lambda name: (name != paper.dataset, name)):
         found = results.read(key, dataset)
-        lines += ["", f"On `{dataset}` ({_conditions(found)}):", "", *_rows(paper, found, marks)]
+        lines += [
+            "",
+            f"On `{dataset}` ({_conditions(paper, found)}):",
+            "",
+            *_rows(paper, found, marks),
+        ]
     if not there:
         lines += ["", "No run yet; what is printed:", "", *_rows(paper, [], marks)]
     lines += [""] if marks or paper.notes else []
     lines += [
-        f"{marks[one.system, one.metric]} {one.system}, `{one.metric}`: {one.why}\n"
+        f"{marks[one.systems[0], one.metric]} {', '.join(one.systems)}, `{one.metric}`: {one.why}\n"
         for one in paper.impossible
     ]
     return lines + [f"* {note}" for note in paper.notes]
@@ -62,21 +70,30 @@ def _rows(paper: Paper, found: Sequence[Result], marks: dict[tuple[str, str], st
     for name, system in paper.systems.items():
         if found and not any(result.system == name for result in found):
             continue
-        for metric, printed in system.printed.items():
+        for metric in dict.fromkeys((*system.printed, *system.derived, *paper.also)):
             cells = [
-                _cell([r for r in found if (r.system, r.protocol) == (name, p)], metric)
+                cell([r for r in found if (r.system, r.protocol) == (name, p)], metric)
                 for p in protocols
             ]
-            mark = marks.get((name, metric), "")
-            lines.append(_line([name, f"`{metric}`", f"{printed:.4g}{mark}", *cells]))
+            told = _told(system, metric) + marks.get((name, metric), "")
+            if {told, *cells} != {"-"}:
+                lines.append(_line([name, f"`{metric}`", told, *cells]))
     return lines
+
+
+def _told(system: System, metric: str) -> str:
+    """Return what a paper says of a system: printed, or in brackets what follows from that."""
+    if metric in system.printed:
+        return f"{system.printed[metric]:.4g}"
+    return f"({system.derived[metric]:.4g})" if metric in system.derived else "-"
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(runs: Sequence[Result], metric: str) -> str:
+def cell(runs: Sequence[Result], metric: str) -> str:
+    """Return a score's mean over some runs, with deviation, interval and epochs, or "-"."""
     values = [run.scores[metric] for run in runs if metric in run.scores]
     if not values:
         return "-"
@@ -87,20 +104,20 @@ def _cell(runs: Sequence[Result], metric: str) -> str:
     if ends:
         low, high = (mean(end) for end in zip(*ends, strict=True))
         text += f" [{low:.3f}, {high:.3f}]"
-    epochs = {n for run in runs if (n := _epochs(run))}
+    epochs = {n for run in runs if (n := _epochs(run.overrides))}
     return f"{text}, {min(epochs)} epochs" if epochs else text
 
 
-def _conditions(found: Sequence[Result]) -> str:
+def _conditions(paper: Paper, found: Sequence[Result]) -> str:
     """Say under which splits the protocols ran, and whether networks were trained for less long."""
     splits = sorted({(r.protocol, r.split) for r in found})
     said = "; ".join(f"{protocol.replace('_', ' ')}: {split}" for protocol, split in splits)
-    short = any(_epochs(run) for run in found)
+    own = {name for name, protocol in paper.protocols.items() if _epochs(protocol.params)}
+    short = any(_epochs(run.overrides) for run in found if run.protocol not in own)
     note = ". Networks with few epochs show the machinery, not the paper" if short else ""
     return f"splits {said}{note}"
 
 
-def _epochs(run: Result) -> int | None:
-    """Return for how many epochs a network was trained, where that is not the paper's number."""
-    names = [name for name in run.overrides if name.endswith(".training.epochs")]
-    return run.overrides[names[0]] if names else None
+def _epochs(params: Mapping[str, Any]) -> int | None:
+    """Return for how many epochs a network is trained, where that is not its own number."""
+    return min((n for name, n in params.items() if name.endswith(".training.epochs")), default=None)

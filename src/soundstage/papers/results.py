@@ -14,12 +14,6 @@ from soundstage.papers.definition import FOLDER, Paper
 from soundstage.papers.runs import Run
 
 RESULTS = "results"
-# Kept of every run, besides what its paper prints.
-_KEPT = (
-    "n_scored",
-    *(f"{level}.{score}" for level in ("clip", "vote", "segment") for score in
-      ("accuracy", "f1_macro", "top_2", "top_3", "roc_auc", "average_precision")),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,9 +54,11 @@ def read(key: str, dataset: str, folder: Path = FOLDER) -> list[Result]:
 
 
 def add(run: Run, paper: Paper, metrics: Mapping[str, Any], seconds: float) -> Result:
-    """Add a run's scores to the file of its paper and data set; an earlier one of its cell goes."""
-    wanted = dict.fromkeys((*paper.metrics(), *_KEPT))
-    scores = {name: value for name in wanted if (value := _at(metrics, name)) is not None}
+    """Add a run's scores to the file of its paper and data set; an earlier one of its cell goes.
+
+    Kept are the metrics of the paper's table.
+    """
+    scores = {name: value for name in paper.metrics() if (value := _at(metrics, name)) is not None}
     ends = {name: [end["low"], end["high"]] for name in scores if (end := _ends(metrics, name))}
     own = {name: value for name, value in run.overrides.items() if name not in ("dataset", "model")}
     split = metrics["split"]

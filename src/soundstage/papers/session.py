@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from soundstage import params
 from soundstage.errors import SoundstageError
@@ -87,5 +88,8 @@ def _parsed(settings: Sequence[str]) -> dict[str, Value]:
         name, equals, text = setting.partition("=")
         if not equals:
             raise SoundstageError(f"-S {setting}: say NAME=VALUE, e.g. -S training.epochs=2")
-        found[name] = YAML(typ="safe", pure=True).load(text)
+        try:
+            found[name] = YAML(typ="safe", pure=True).load(text)
+        except YAMLError as error:
+            raise SoundstageError(f"-S {setting}: {text!r} is no value in YAML") from error
     return found
