@@ -1,10 +1,10 @@
-"""The table of results: every model of params.yaml on its data set, as `dvc exp run` scores it.
+"""The table of models: every one of params.yaml on its data set, as `dvc exp run` scores it.
 
 Runs one experiment a model in a temporary checkout, so the workspace stays as it is (commit
-first), and writes docs/results.md. With `--set target=tags` or any other parameter, the table is of
-those and goes to docs/results-target-tags.md.
+first), and writes docs/models.md. With `--set target=tags` or any other parameter, the table is of
+those and goes to docs/models-target-tags.md.
 
-    python benchmarks/results.py [--set KEY=VALUE] [MODEL ...]
+    python benchmarks/models.py [--set KEY=VALUE] [MODEL ...]
 """
 
 import argparse
@@ -31,7 +31,7 @@ def run(model: str, settings: list[str]) -> dict[str, Any]:
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
     # DVC finds an experiment of another commit by the same name ambiguous.
-    name = "-".join(["results", model, *(re.sub(r"\W+", "-", s) for s in settings), commit])
+    name = "-".join(["models", model, *(re.sub(r"\W+", "-", s) for s in settings), commit])
     overrides = [word for setting in (f"model={model}", *settings) for word in ("-S", setting)]
     command = ["dvc", "exp", "run", "--temp", "-f", "-n", name, *overrides, "evaluate"]
     subprocess.run(command, check=True)
@@ -58,10 +58,10 @@ def main() -> None:
     found = {model: run(model, settings) for model in arguments.models}
 
     first = next(iter(found.values()))
-    command = " ".join(["python benchmarks/results.py", *(f"--set {s}" for s in settings)])
+    command = " ".join(["python benchmarks/models.py", *(f"--set {s}" for s in settings)])
     title = f"{first['dataset']}, target {first['target']}, split {first['split']}"
     lines = [
-        f"# Results: {title}",
+        f"# Models: {title}",
         "",
         "Test clips, with 95 % bootstrap intervals over groups. Written by",
         f"`{command}`.",
@@ -72,7 +72,7 @@ def main() -> None:
         *(row(f"*{name}*", scores, "") for name, scores in first["baseline"].items()),
     ]
     suffix = "".join(f"-{s.replace('=', '-').replace('.', '-')}" for s in settings)
-    with whole_or_not_at_all(Path(f"docs/results{suffix}.md")) as temporary:
+    with whole_or_not_at_all(Path(f"docs/models{suffix}.md")) as temporary:
         temporary.write_text("\n".join(lines) + "\n", "utf-8")
 
 

@@ -56,7 +56,13 @@ class Project:
         self.environment.pop("DVC_STAGE", None)
 
     @classmethod
-    def on(cls, root: Path, music: Path, clips_per_shard: int) -> "Project":
+    def on(
+        cls,
+        root: Path,
+        music: Path,
+        clips_per_shard: int,
+        kept: Mapping[str, Collection[str]] = KEPT,
+    ) -> "Project":
         """Copy this project's files to a new folder, and set it up on a folder of music."""
         root.mkdir(parents=True)
         ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
@@ -66,7 +72,7 @@ class Project:
             else:
                 shutil.copy(SOURCE / name, root / name)
         project = cls(root)
-        project.keep(KEPT)
+        project.keep(kept)
         project.run("git", "init", "-q", "-b", "main")
         project.run("dvc", "init", "-q")
         shutil.copy(SOURCE / ".dvc" / "config", root / ".dvc" / "config")

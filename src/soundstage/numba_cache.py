@@ -3,16 +3,19 @@
 numba compiles some of librosa's functions while librosa is imported, and keeps them on disk in two
 files that must belong together. Two processes that compile the same function at once leave the one
 file of one and the other of the other: every later process that calls it crashes.
+
+`python -m soundstage.numba_cache` does it ahead, when an environment is set up.
 """
 
 import os
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
 
-from soundstage import fingerprint
+from soundstage import fingerprint, paths
 
 # The modules of librosa that compile when they are imported.
 _EAGER = (
@@ -41,6 +44,11 @@ def warm(kept: Path) -> None:
     mark.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{mark}.lock"):
         if not mark.exists():
+            print("numba compiles librosa's functions, once: about a minute", file=sys.stderr)
             for module in _EAGER:
                 import_module(module)
             mark.touch()
+
+
+if __name__ == "__main__":
+    warm(paths.kept())
