@@ -1,7 +1,10 @@
-"""The whole pipeline on one data set, in this process: each stage's own function, one by one."""
+"""The whole pipeline on one data set, in this process: the commands of dvc.yaml, one by one."""
 
+import functools
 import importlib.util
 import json
+import operator
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,15 +42,18 @@ def run_everything(
     monkeypatch.setenv("SOUNDSTAGE_JOBS", "1")
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.syspath_prepend(str(PROJECT / "stages"))
-    yaml = YAML(typ="safe", pure=True)
-    yaml.dump(
-        _merged(yaml.load((PROJECT / "params.yaml").read_text("utf-8")), changes),
-        Path("params.yaml"),
-    )
-    loaded = params.load()
-    for stage, *words in _stages(loaded):
-        _function(stage)(loaded, *words)
+    values = _merged(_read("params.yaml"), changes)
+    loaded = params.load(PROJECT / "params.yaml", values)
+    model = loaded.models[loaded.top.model]
+    described = [f"describe@{model.input}"] if model.input in loaded.features else []
+    for script, *words in _commands(values, [*described, "evaluate"]):
+        _function(PROJECT / script)(loaded, *words)
     return Finished(folder)
+
+
+@functools.cache
+def _read(name: str) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load((PROJECT / name).read_text("utf-8"))
 
 
 def _merged(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,36 +66,51 @@ def _merged(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return old | both
 
 
-def _stages(loaded: params.Params) -> Iterator[tuple[str, ...]]:
-    top, model = loaded.top, loaded.models[loaded.top.model]
-    read = [model.input, *top.audit.model_dump().values()]
-    waveforms, features = _sources(loaded, [name for name in read if isinstance(name, str)])
-    yield from (("check",), ("fetch",), ("index",))
-    yield from (("decode", waveform) for waveform in waveforms)
-    yield from (("features", feature) for feature in features)
-    if model.input in features:
-        yield "describe", model.input
-    yield from (("split",), ("audit",), ("views", model.name), ("train",), ("evaluate",))
-
-
-def _sources(loaded: params.Params, names: list[str]) -> tuple[list[str], list[str]]:
-    """Return what waveforms and features have to be made, each after what it is made from."""
-    found: list[str] = []
+def _commands(values: Mapping[str, Any], goals: list[str]) -> Iterator[list[str]]:
+    """Yield script and words of what the goals need, each after what makes what it reads."""
+    stages = dict(_stages(values))
+    maker = {
+        next(iter(out)) if isinstance(out, dict) else out: name
+        for name, stage in stages.items()
+        for out in [*stage.get("outs", []), *stage.get("metrics", [])]
+    }
+    order: dict[str, None] = {}
 
     def need(name: str) -> None:
-        if name in loaded.features:
-            need(loaded.features[name].input)
-        if name not in found:
-            found.append(name)
+        for dep in stages[name]["deps"]:
+            if dep in maker:
+                need(maker[dep])
+        order[name] = None
 
-    for name in names:
-        need(name)
-    waveforms = [name for name in found if name in loaded.top.waveforms]
-    return waveforms, [name for name in found if name not in waveforms]
+    for goal in goals:
+        need(goal)
+    for name in order:
+        python, *command = stages[name]["cmd"].split()
+        assert python == "python"
+        yield command
 
 
-def _function(stage: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"stage_{stage}", PROJECT / f"stages/{stage}.py")
+def _stages(values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the stages of dvc.yaml, one for each entry of what they are repeated for."""
+    for name, stage in _read("dvc.yaml")["stages"].items():
+        if "foreach" not in stage:
+            yield name, _filled(stage, values)
+            continue
+        for key, item in values[stage["foreach"][2:-1]].items():
+            yield f"{name}@{key}", _filled(stage["do"], {**values, "key": key, "item": item})
+
+
+def _filled(stage: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stage with the values in the place of their names, `${audit.waveform}`."""
+
+    def value(found: re.Match[str]) -> str:
+        return str(functools.reduce(operator.getitem, found[1].split("."), values))
+
+    return json.loads(re.sub(r"\$\{([\w.]+)\}", value, json.dumps(stage)))
+
+
+def _function(script: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return getattr(module, "main", None) or getattr(module, stage)
+    return getattr(module, "main", None) or getattr(module, script.stem)

@@ -28,6 +28,7 @@ FMA_COLUMNS = {
         "language_code", "license", "listens", "lyricist", "number", "publisher", "tags", "title",
     ),
 }  # fmt: skip
+FMA_SUBSETS = ("small", "medium", "large", "full")  # each holds those before it
 FMA_GENRES = {21: "Hip-Hop", 12: "Rock", 25: "Punk", 15: "Electronic", 76: "Experimental Pop"}
 
 
@@ -46,8 +47,10 @@ class Track:
     title: str = "Food"
 
 
-def fma(root: Path, tracks: Sequence[Track], sound: Sound | None = None) -> None:
-    """Write `fma_metadata/`, and the audio to `fma_small/`."""
+def fma(
+    root: Path, tracks: Sequence[Track], sound: Sound | None = None, *, subset: str = "small"
+) -> None:
+    """Write `fma_metadata/` of all tracks, and the audio of a subset's to `fma_<subset>/`."""
     metadata = root / "fma_metadata"
     metadata.mkdir(parents=True)
     pairs = [(group, name) for group, names in FMA_COLUMNS.items() for name in names]
@@ -76,9 +79,10 @@ def fma(root: Path, tracks: Sequence[Track], sound: Sound | None = None) -> None
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["genre_id", "#tracks", "parent", "title", "top_level"])
         rows.writerows([number, 9, 0, title, number] for number, title in FMA_GENRES.items())
-    for track in tracks if sound else ():
+    held = FMA_SUBSETS[: FMA_SUBSETS.index(subset) + 1]
+    for track in [track for track in tracks if track.subset in held] if sound else ():
         number = f"{track.number:06}"
-        sound(root / "fma_small" / number[:3] / f"{number}.mp3", track.number, track.genre)
+        sound(root / f"fma_{subset}" / number[:3] / f"{number}.mp3", track.number, track.genre)
 
 
 @dataclass(frozen=True)
@@ -151,16 +155,25 @@ def _table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         table.writerows(rows)
 
 
-def gtzan(root: Path, genres: Sequence[str], songs: int, sound: Sound) -> None:
-    """Write `genres/<genre>/<genre>.00000.wav` and the lists of the fault-filtered split.
+def gtzan(
+    root: Path,
+    genres: Sequence[str],
+    songs: int,
+    sound: Sound,
+    *,
+    folder: str = "genres",
+    ending: str = "wav",
+) -> None:
+    """Write `<folder>/<genre>/<genre>.00000.<ending>` and the lists of the fault-filtered split.
 
     Of each genre half of the songs train, a quarter validates and a quarter tests.
     """
     parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     for genre in genres:
         for i in range(songs):
-            name = f"{genre}/{genre}.{i:05}.wav"
-            sound(root / "genres" / name, i, genre)
-            parts["train" if 2 * i < songs else "valid" if 4 * i < 3 * songs else "test"] += [name]
+            name = f"{genre}/{genre}.{i:05}"
+            sound(root / folder / f"{name}.{ending}", i, genre)
+            part = "train" if 2 * i < songs else "valid" if 4 * i < 3 * songs else "test"
+            parts[part].append(f"{name}.wav")
     for part, names in parts.items():
         (root / f"{part}_filtered.txt").write_text("\n".join(names) + "\n")
