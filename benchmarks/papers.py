@@ -27,6 +27,7 @@ FEWER = {
     "crnn1d_rnn": 1,
     "crnn1d_lstm": 1,
     "crnn1d_gru": 1,
+    "cnn1d_chunk": 2,
     "wave_cnn": 1,
     "mel_rescnn": 1,
     "wave_mel_cnn": 1,
@@ -82,7 +83,7 @@ def main() -> None:
     print(here.run("dvc", "repro", *BUILT))
     for key in parser.parse_args().keys:
         systems = [n for n, system in definition.load(key).systems.items() if system.printed]
-        for epochs in (1, EPOCHS):
+        for epochs in sorted({*FEWER.values(), EPOCHS}):
             chosen = [name for name in systems if FEWER.get(name, EPOCHS) == epochs]
             if chosen:
                 with contextlib.chdir(here.root):

@@ -66,7 +66,7 @@ def audit(
     for part in PARTS[1:]:
         rows = table.filter(part=part)
         shares = {
-            what: int(rows[column].drop_nulls().is_in(train[column].drop_nulls().unique()).sum())
+            what: int(rows[column].drop_nulls().is_in(train[column].drop_nulls().implode()).sum())
             for what, column in known.items()
         }
         report[part] = {

@@ -44,11 +44,11 @@ def warm(kept: Path) -> None:
     mark.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{mark}.lock"):
         if not mark.exists():
-            print("numba compiles librosa's functions, once: about a minute", file=sys.stderr)
             for module in _EAGER:
                 import_module(module)
             mark.touch()
 
 
 if __name__ == "__main__":
+    print("numba compiles librosa's functions: about a minute", file=sys.stderr)
     warm(paths.kept())
