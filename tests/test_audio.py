@@ -98,12 +98,15 @@ def test_every_limit_has_its_reason(tmp_path, stereo, limits):
         "max_channels": (1, "channels"),
         "min_rate": (32000, "rate"),
         "max_rate": (16000, "rate"),
+        "formats": (["mp3", "flac"], "undecodable"),
     }.items():
         value, why = expected
         assert reason(file, replace(limits, **{limit: value})) == why
     just = {"min_seconds": 0.2, "max_seconds": 0.2, "max_bytes": 8 * 3200, "max_channels": 2}
-    just |= {"min_rate": 22050, "max_rate": 22050}
-    assert audio.decode(file, 16000, replace(limits, **just)).channels == 2
+    just |= {"min_rate": 22050, "max_rate": 22050, "formats": ["wav"]}
+    for in_process in (True, False):
+        chosen = replace(limits, **just, in_process=in_process)
+        assert audio.decode(file, 16000, chosen).channels == 2
 
 
 def test_silence_is_a_warning_or_a_reason(tmp_path, limits, rng):

@@ -70,6 +70,7 @@ def test_all_mistakes_are_reported_at_once_in_order(change):
         ("dtype: int8", "dtype: int9", r"waveforms.pcm8.dtype: must be 'int8'"),
         ("target: auto", "target: [genre", r"params.yaml: not YAML"),
         ("gamma: scale", "gamma: big", r"models.svm.gamma"),
+        ("[aac, ac3", "[aac, acc", r"params.yaml:\d+: decode.formats.1: must be 'aac'"),
     ],
 )
 def test_mistakes(change, old, new, message):

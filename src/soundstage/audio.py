@@ -107,6 +107,7 @@ def decode(path: Path, sr: int, limits: Limits) -> Clip:
                 max_bytes=limits.max_bytes,
                 rates=(limits.min_rate, limits.max_rate),
                 timeout_seconds=limits.timeout_seconds,
+                formats=limits.formats,
             )
             return _clip(samples, sr, limits, known)
     samples, found = binary.decode(path, sr, limits)

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,12 +20,8 @@ import ffmpeg
 import numpy as np
 
 from soundstage.errors import SoundstageError
+from soundstage.formats import FORMATS
 
-# Containers and raw streams that hold their audio; no playlist, no network, no image.
-FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpeg,ogg,rm,tta,"
-    "w64,wav,wv"
-)
 _AU_HEADER = struct.Struct(">4s5I")  # magic, data offset, data size, encoding, rate, channels
 _LARGEST_BLOCK = 2**27  # bytes that ffmpeg may ask for at once, whatever a header says
 _CHUNK = 2**20
@@ -55,7 +52,7 @@ class Limits:
     `timeout_seconds` holds for each way, `max_bytes` for the decoded samples of all channels as
     float32. `silence` says what becomes of digital silence: `accept` (with a warning) or
     `quarantine`. Without `in_process` no file is decoded by libav in this process, which a hostile
-    file might crash.
+    file might crash. `formats` are the containers that are opened, of `formats.FORMATS`.
     """
 
     ffmpeg: str
@@ -66,6 +63,7 @@ class Limits:
     min_rate: int = 4000
     max_rate: int = 384_000
     max_channels: int = 64
+    formats: Sequence[str] = FORMATS
     silence: str = "accept"
     in_process: bool = True
 
@@ -85,7 +83,8 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, frozenset[s
     SoundstageError
         Somebody killed ffmpeg.
     """
-    source = ffmpeg.input(f"file:{path}", format_whitelist=FORMATS, protocol_whitelist="file")
+    allowed = ",".join(limits.formats)
+    source = ffmpeg.input(f"file:{path}", format_whitelist=allowed, protocol_whitelist="file")
     # AU: its header states the channels, and it streams floats of any length.
     stream = ffmpeg.output(
         source["a:0"], "pipe:", format="au", acodec="pcm_f32be", ar=sr, map_metadata=-1

@@ -9,7 +9,7 @@ None of the four containers refers to other files, and pictures inside them are 
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 
-CONTAINERS = "mp3,wav,flac,ogg"
+CONTAINERS = "mp3", "wav", "flac", "ogg"
 CODECS = "mp3float,pcm_u8,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,flac,vorbis"
 RATES = 4000, 192_000  # Hz; a header that states more would make a resampler of any size
 # Samples resampled at a time: a call a frame costs more, and a whole file leaves the cache.
@@ -46,11 +46,13 @@ def decode(
     timeout_seconds: float,
     max_bytes: int = 2_000_000_000,
     rates: tuple[int, int] = RATES,
+    formats: Collection[str] = CONTAINERS,
 ) -> np.ndarray:
     """Decode a common audio file to `sr` Hz.
 
     `timeout_seconds` bounds opening, each read, and the whole (looked at between packets);
-    `max_bytes` the samples; `rates` in Hz, those of the file, is bounded by `RATES` too.
+    `max_bytes` the samples; `rates` in Hz, those of the file, is bounded by `RATES` too,
+    and `formats` by `CONTAINERS`.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def decode(
     try:
         if not path.is_file():
             raise DoubtfulError("is not a regular file")
-        with av.logging.Capture() as said, _open(path, timeout_seconds) as container:
+        with av.logging.Capture() as said, _open(path, timeout_seconds, formats) as container:
             track = _track(container, rates)
             claimed = _claimed_seconds(container, said)
             said.clear()  # about tags, pictures and guessed durations
@@ -84,11 +86,14 @@ def decode(
     return samples
 
 
-def _open(path: Path, timeout_seconds: float) -> InputContainer:
+def _open(path: Path, timeout_seconds: float, formats: Collection[str]) -> InputContainer:
+    allowed = [name for name in CONTAINERS if name in formats]
+    if not allowed:  # libav would take none for all
+        raise DoubtfulError("is in no format that may be opened")
     return av.open(
         f"file:{path}",
         container_options={
-            "format_whitelist": CONTAINERS,
+            "format_whitelist": ",".join(allowed),
             "codec_whitelist": CODECS,
             "protocol_whitelist": "file",
         },

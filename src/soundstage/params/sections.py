@@ -1,6 +1,6 @@
 """What each section of `params.yaml` may hold."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -11,6 +11,8 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
 )
+
+from soundstage.formats import Format
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -32,6 +34,7 @@ class Decode(Section):
     min_rate: PositiveInt = 4000
     max_rate: PositiveInt = 384_000
     max_channels: PositiveInt = 64
+    formats: Annotated[list[Format], Field(min_length=1)] = list(get_args(Format))
     silence: Literal["accept", "quarantine"] = "accept"
     max_rejected_share: Share
 
