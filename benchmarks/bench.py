@@ -1,27 +1,30 @@
 """`make bench`: every target of speed beside its reference, and docs/benchmarks.md from that.
 
-    python benchmarks/bench.py [--out FILE] [AREA ...]
+    python benchmarks/bench.py [AREA ...]
 
-An area is a file of benchmarks/targets. With areas named, only they are measured, and nothing is
-written unless --out says where.
+An area is a file of benchmarks/targets. Its lines are kept in docs/benchmarks.json until it is
+measured again, so one area can be measured when the machine has nothing else to do.
 """
 
 import argparse
 import importlib
+import json
 import os
 import platform
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import joblib
 from measure import Line
 
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import whole_or_not_at_all, write_json
 
 AREAS = ("decode", "spectra", "stats", "reading", "training", "processes", "scale")
-PAGE = Path("docs/benchmarks.md")
+KEPT, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 
-Written by `{command}` on {machine}.
+Written by `python benchmarks/bench.py` on {machine}.
 Ours and the reference run in turn, many times, in one process where that is possible; the ratio is
 the median over the pairs. Times wander by a factor of two on a shared machine, ratios hardly.
 Inputs are synthesised from a seed, clips have 30 s.
@@ -45,13 +48,18 @@ def row(line: Line) -> str:
     )
 
 
-def page(lines: list[Line], command: str) -> str:
-    """Return the page: the table, and what bounds each line."""
-    python = f"Python {platform.python_version()}"
-    machine = f"{joblib.cpu_count()} cores of {platform.machine()}, {python}"
+def machine() -> str:
+    """Return what this runs on, in words."""
+    return f"{joblib.cpu_count()} cores of {platform.machine()}, Python {platform.python_version()}"
+
+
+def page(kept: dict[str, Any]) -> str:
+    """Return the page: the table, what was missed, and what bounds each line."""
+    lines = [Line(**line) for area in AREAS if area in kept for line in kept[area]["lines"]]
     bounds = [f"* **{line.what}**: {line.bound}." for line in lines if line.bound]
     missed = [line for line in lines if not line.met]
-    text = HEAD.format(command=command, machine=machine) + "\n".join(row(line) for line in lines)
+    machines = "; ".join(dict.fromkeys(area["machine"] for area in kept.values()))
+    text = HEAD.format(machine=machines) + "\n".join(row(line) for line in lines)
     text += "\n\nA ratio with ≥ is reference / ours, one with ≤ is ours / reference.\n"
     if missed:
         text += "\n## Missed\n\n"
@@ -62,21 +70,19 @@ def page(lines: list[Line], command: str) -> str:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure, keep, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("areas", nargs="*", metavar="AREA", help=", ".join(AREAS))
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    lines = []
-    for area in arguments.areas or AREAS:
+    parser.add_argument("areas", nargs="*", default=AREAS, metavar="AREA", help=", ".join(AREAS))
+    kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    for area in parser.parse_args().areas:
+        lines = []
         for line in importlib.import_module(f"targets.{area}").measure():
             print(row(line), flush=True)
-            lines.append(line)
-    out = arguments.out or (None if arguments.areas else PAGE)
-    if out:
-        with whole_or_not_at_all(out) as temporary:
-            command = " ".join(["python benchmarks/bench.py", *arguments.areas])
-            temporary.write_text(page(lines, command), "utf-8")
+            lines.append(asdict(line))
+        kept[area] = {"machine": machine(), "lines": lines}
+        write_json(KEPT, kept)
+    with whole_or_not_at_all(PAGE) as temporary:
+        temporary.write_text(page(kept), "utf-8")
 
 
 if __name__ == "__main__":
