@@ -1,33 +1,25 @@
-"""Training and prediction: our loop against a bare one, the loader, and how long a label takes.
-
-The networks are those of params.yaml, each with its own parameters and the input that it reads of
-a clip of 30 s.
-"""
+"""Training: our loop against a bare one, and the loader against rows in memory."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from measure import Line, median, paired, seconds
-from music import music
+from measure import Line, paired
 from targets.reading import BATCH, CLIPS, PCM8, STATS, store
-from torch import Tensor, nn
+from torch import nn
 
-from soundstage import audio, params, registry, training
+from soundstage import registry, training
 from soundstage.batches import Batches
-from soundstage.descriptions import describe
 from soundstage.loading import Segments
 from soundstage.nn.standardize import fit_scalers
-from soundstage.params import Component, Params, Training
+from soundstage.params import Training
 from soundstage.progress import progress
 
 CLASSES = 10
-CLIP_SECONDS = 30
-TIME = 2.0  # seconds in which predictions of one network are repeated
 
 
 class Held:
@@ -111,73 +103,8 @@ def _loader(what: str, view: Path) -> Line:
     )
 
 
-def _input(params: Params, name: str) -> tuple[np.ndarray, Sequence[str]]:
-    """Return a waveform or feature of a clip of 30 s, and its axes."""
-    if name in params.top.waveforms:
-        waveform = params.top.waveforms[name]
-        y = music(CLIP_SECONDS * waveform.sr, waveform.sr)
-        return audio.quantise(y, waveform.dtype), ("sample",)
-    feature = params.features[name]
-    source, _ = _input(params, feature.input)
-    of_waveform = feature.input in params.top.waveforms
-    sr = params.top.waveforms[feature.input].sr if of_waveform else 0
-    function = registry.component("features", feature.kind)
-    array = function(audio.samples(source) if of_waveform else source, sr, **feature.arguments)
-    return array, describe(params, name).axes
-
-
-def _segment(params: Params, model: Component) -> tuple[np.ndarray, float]:
-    """Return what a model reads of a clip at a time, and how many seconds of it that is."""
-    array, axes = _input(params, model.input)
-    share = 1.0
-    if axes[0] in ("slice", "copy"):
-        share = 1 / len(array) if axes[0] == "slice" else 1.0
-        array = array[0]
-    if model.segment:
-        share = model.segment.length / array.shape[-1]
-        array = array[..., : model.segment.length]
-    return array, min(1.0, share) * CLIP_SECONDS
-
-
-def _latency(params: Params, component: Component) -> Line:
-    """Measure how long a network takes to label a segment that lies in memory."""
-    x, lasts = _segment(params, component)
-    model = network(component.kind, x.shape, dict(component.arguments))
-    X = torch.from_numpy(np.repeat(x[None], BATCH, 0))
-    fit_scalers(model, [(X, X)])
-    model.eval()
-
-    @torch.inference_mode()
-    def predict(batch: Tensor) -> Tensor:
-        return model(batch).softmax(1)
-
-    def each(n: int) -> float:
-        first = seconds(lambda: predict(X[:n]))
-        rounds = max(3, min(50, int(TIME / first)))
-        return median(seconds(lambda: predict(X[:n])) for _ in range(rounds)) / n
-
-    alone, together = each(1), each(BATCH)
-    return Line(
-        f"prediction by {component.name}, one segment at a time",
-        f"the {lasts:.3g} s that it hears",
-        alone,
-        lasts,
-        lasts / alone,
-        target=10,
-        faster=True,
-        agreement=f"{1000 * together:.3g} ms a segment in batches of {BATCH}",
-    )
-
-
-def networks(params: Params) -> Iterator[Component]:
-    """Yield the networks of params.yaml."""
-    for component in params.models.values():
-        if component.training:
-            yield component
-
-
 def measure() -> list[Line]:
-    """Measure the loop, the loader and every network's prediction."""
+    """Measure the loop and the loader."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     lines = [
@@ -191,5 +118,4 @@ def measure() -> list[Line]:
             ("58 columns", "stats", STATS),
         ]:
             lines.append(_loader(what, store(Path(folder), name, *kind)))
-    parameters = params.load()
-    return lines + [_latency(parameters, component) for component in networks(parameters)]
+    return lines
