@@ -1,4 +1,4 @@
-# make repro   build everything on the demo music and print the scores
+# make repro   build all features of the demo music, train the default model, print its scores
 # make test    run all tests
 # make lint    ruff and mypy
 # make bench   every target of speed beside its reference: docs/benchmarks.md
