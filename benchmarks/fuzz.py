@@ -4,7 +4,7 @@
 
 Harmless mutations (tags, junk after the audio) must leave every sample as it was. Whatever the
 harm, libav in this process and the ffmpeg binary must come to the same verdict. A child process
-does the work, so that a crash of libav is noticed, its file kept, and the rest goes on.
+does the work, so that a crash or a hang of libav is noticed, its file kept, and the rest goes on.
 """
 
 import argparse
@@ -27,6 +27,8 @@ SR = 16000
 SECONDS = 0.5
 BOTH_WAYS = 4  # of so many mutations one is judged by the binary alone too
 PEAK = 300  # MB that the process may take
+AT_ONCE = 1000  # mutations that a child judges
+TIMEOUT = 600  # seconds, many times what it needs for them, after which it hangs
 
 # Valid files: name -> how ffmpeg codes them.
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -245,16 +247,25 @@ def fuzz(folder: Path, mutations: int, seed: int) -> tuple[Counter, list[str]]:
     wrong: list[str] = []
     first = 0
     while first < mutations:
-        words = [sys.executable, __file__, "--child", folder, first, mutations, seed]
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        verdicts = [line.split("\t") for line in done.stdout.splitlines()]
+        out, problem = _run_child(folder, first, min(first + AT_ONCE, mutations), seed)
+        verdicts = [line.split("\t") for line in out.splitlines()]
         counts.update((name, verdict) for _, name, verdict in verdicts)
         first += len(verdicts)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or [f"died of signal {-done.returncode}"])[-1]
-            wrong.append(f"mutation {first}, seed {seed}: {last}")
+        if problem:
+            wrong.append(f"mutation {first}, seed {seed}: {problem}")
             first += 1
     return counts, wrong
+
+
+def _run_child(folder: Path, first: int, last: int, seed: int) -> tuple[str, str]:
+    """Return what a child said before it ended, and how that went wrong, or ""."""
+    words = [str(w) for w in (sys.executable, __file__, "--child", folder, first, last, seed)]
+    try:
+        done = subprocess.run(words, capture_output=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as hang:
+        return (hang.stdout or b"").decode(), f"hangs: no end after {TIMEOUT} s"
+    said = done.stderr.decode().strip().splitlines() or [f"died of signal {-done.returncode}"]
+    return done.stdout.decode(), said[-1] if done.returncode else ""
 
 
 def _child(folder: Path, first: int, last: int, seed: int) -> None:

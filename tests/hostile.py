@@ -1,9 +1,11 @@
 """Audio files as they come: awkward, broken and hostile ones, and the verdict each must get.
 
-`KINDS` maps a file's name to the function that makes its content and to its verdict.
+`KINDS` maps a file's name to the function that makes its content and to its verdict; `NAMES` are
+names that mean something to a shell, a terminal, an option parser or a table.
 """
 
 import struct
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -191,6 +193,9 @@ UNUSUAL |= {
     ),
     "art of 256 megapixels.mp3": Kind(lambda: id3(picture(png(16_000))) + mp3(), Accepted()),
     "tags at the end.mp3": Kind(lambda: mp3() + ape_tag() + id3v1()),
+    "tags at the end.wav": Kind(lambda: wav() + ape_tag(bytes(40_000), header=True) + id3v1()),
+    "art at the end.wav": Kind(lambda: wav() + id3(bytes(40_000))),
+    "art at the end.aiff": Kind(lambda: sound("AIFF") + id3(bytes(40_000))),
     "tags everywhere.mp3": Kind(lambda: id3(bytes(99)) + mp3() + id3v1()),
     "twenty minutes.wav": Kind(
         lambda: sound("WAV", "PCM_U8", np.resize(X[:, 0], 1200 * 4000), sr=4000), Accepted(1200)
@@ -253,3 +258,11 @@ def playlists(target: str) -> dict[str, str]:
 
 
 KINDS = SILENTLY_TOO_LITTLE | ONLY_FFMPEG | LYING_HEADERS | UNUSUAL | NO_MUSIC
+
+NAMES = [
+    "a b.wav", "it's \"quoted\".wav", "two\nlines.wav", "-i.wav", "--help.wav", "%d%s%03d.wav",
+    "$(reboot);`id`.wav", "*?[a-z]{1,2}.wav", "a,b;c\td.wav", "=1+1.wav", "@SUM(A1).wav", "~.wav",
+    "concat:a|b.wav", "http:x.wav", "file:a.wav", "pipe:0.wav", "CON.wav", "back\\slash.wav",
+    "\x1b[31mred.wav", unicodedata.normalize("NFC", "é.wav"), unicodedata.normalize("NFD", "é.wav"),
+    "名前.wav", "n" * 251 + ".wav", "/".join(["deep" * 20] * 30) + "/a.wav",
+]  # fmt: skip

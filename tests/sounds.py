@@ -150,10 +150,14 @@ def png(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-def ape_tag() -> bytes:
-    item = struct.pack("<II", 4, 0) + b"Title\0name"
-    footer = b"APETAGEX" + struct.pack("<IIII8x", 2000, len(item) + 32, 1, 0)
-    return item + footer
+def ape_tag(title: bytes = b"name", *, header: bool = False) -> bytes:
+    item = struct.pack("<II", len(title), 0) + b"Title\0" + title
+    has_header, is_header = header << 31, 1 << 29
+
+    def end(flags: int) -> bytes:
+        return b"APETAGEX" + struct.pack("<IIII8x", 2000, len(item) + 32, 1, flags)
+
+    return (end(has_header | is_header) if header else b"") + item + end(has_header)
 
 
 def id3v1() -> bytes:

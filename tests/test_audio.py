@@ -1,9 +1,11 @@
+import struct
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
+from sounds import SECONDS, SR, ape_tag, id3, id3v1, patched, signal, sound, wav
 
 from soundstage import audio
 from soundstage.errors import SoundstageError
@@ -133,6 +135,31 @@ def test_what_is_cut_off_or_damaged_is_a_warning(tmp_path, limits, rng):
     assert audio.decode(whole, 16000, limits).warnings == set()
     whole.write_bytes(content[:20000] + bytes(9000) + content[29000:])
     assert audio.decode(whole, 16000, limits).warnings == {"truncated", "damaged"}
+
+
+@pytest.mark.parametrize(
+    "tag", [id3(bytes(40_000)), ape_tag(bytes(40_000), header=True), id3v1(), ape_tag() + id3v1()]
+)
+@pytest.mark.parametrize("n", [80_000, 79_999])  # of one byte each: a chunk is padded to even
+def test_a_tag_behind_a_wav_is_no_audio_that_its_header_leaves_out(tmp_path, limits, tag, n):
+    content = sound("WAV", "PCM_U8", signal()[:n])
+    assert len(content) == 44 + 80_000
+    (tmp_path / "a.wav").write_bytes(content)
+    (tmp_path / "tagged.wav").write_bytes(content + tag)
+    plain, tagged = (audio.decode(tmp_path / f"{x}.wav", SR, limits) for x in ("a", "tagged"))
+    assert len(plain.y) == n
+    np.testing.assert_array_equal(tagged.y, plain.y)
+    assert tagged.warnings == plain.warnings == set()
+
+
+def test_an_id3_chunk_is_a_chunk_and_no_tag_at_the_end(tmp_path, limits):
+    """The audio behind it counts: its size is still held against the file's."""
+    chunk = b"ID3 " + struct.pack("<I", 200) + bytes(200)
+    content = wav()[:12] + chunk + wav()[12:]
+    (tmp_path / "a.wav").write_bytes(content)
+    assert len(audio.decode(tmp_path / "a.wav", SR, limits).y) == SECONDS * SR
+    (tmp_path / "a.wav").write_bytes(patched(content, b"data", "<I", 32_000))
+    assert reason(tmp_path / "a.wav", limits) == "unclaimed"
 
 
 def test_a_chain_of_empty_chunks_is_not_followed_for_long(tmp_path, limits):

@@ -1,10 +1,11 @@
-"""Where a data set's metadata is looked for, and what is done where the user has an archive."""
+"""Where a data set's metadata is looked for, what is done with an archive, and what is printed."""
 
 import os
 import zipfile
 
 import polars as pl
 import pytest
+from hostile import NAMES
 from replicas import Clip, magnatagatune
 
 from soundstage import catalogue, paths
@@ -64,3 +65,25 @@ def test_metadata_is_the_users_own_before_what_was_downloaded(theirs):
     assert catalogue.metadata(used)[module.CLIPS] == own / module.CLIPS
     (own / module.CLIPS).unlink()
     assert catalogue.metadata(used) == {module.ANNOTATIONS: theirs / module.ANNOTATIONS}
+
+
+def test_of_files_without_a_track_and_tracks_without_a_file_some_are_shown(tmp_path, capsys):
+    folder = tmp_path / "theirs"
+    clips = [Clip(i, "0", "A", ["harp"], file=f"0/\x1b[3{i}mred.mp3") for i in range(1, 6)]
+    magnatagatune(folder, clips, ("harp",))
+    (folder / "0").mkdir(exist_ok=True)
+    (folder / clips[0].path).write_bytes(b"music")
+    for name in NAMES:
+        (folder / "0" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "0" / name).write_bytes(b"music")
+    used = Component("mine", "magnatagatune", str(folder), {"tags": "top50"})
+    catalogue.fetch(used)
+    capsys.readouterr()
+    catalogue.index(used)
+    *_, warning, note = capsys.readouterr().out.splitlines()
+    assert warning.startswith("warning: 4 of 5 tracks have no file, e.g. ")
+    assert warning.count("\\x1b[3") == 3
+    assert note.startswith(f"{len(NAMES)} files are decoded, but no track names them, e.g. ")
+    assert "0/\\x1b[31mred.wav, " in note
+    assert note.count(".wav") == 3
+    assert (warning + note).isprintable()

@@ -24,20 +24,27 @@ def test_harmless_mutations_change_the_file(tmp_path, limits):
 
 
 def test_what_goes_wrong_is_told_and_the_rest_goes_on(tmp_path, monkeypatch):
-    """A decoder that crashes on the third mutation, and finds no words for the fifth."""
+    """A decoder that crashes on the third mutation, has no words for the fifth, hangs on the 7th.
+
+    A child judges two mutations.
+    """
     script = tmp_path / "crashing.py"
     script.write_text(
-        "import os, sys\n"
+        "import os, sys, time\n"
         "first, last = map(int, sys.argv[3:5])\n"
         "for i in range(first, last):\n"
         "    i == 2 and os.abort()\n"
         "    i == 4 and sys.exit('OSError: no words')\n"
+        "    i == 6 and time.sleep(100)\n"
         "    print('harmful', 'a.mp3', 'other', sep='\\t', flush=True)\n"
     )
     monkeypatch.setattr(fuzz, "__file__", str(script))
-    counts, wrong = fuzz.fuzz(tmp_path, 7, seed=9)
+    monkeypatch.setattr(fuzz, "AT_ONCE", 2)
+    monkeypatch.setattr(fuzz, "TIMEOUT", 4)
+    counts, wrong = fuzz.fuzz(tmp_path, 8, seed=9)
     assert counts == {("a.mp3", "other"): 5}
     assert wrong == [
         f"mutation 2, seed 9: died of signal {signal.SIGABRT}",
         "mutation 4, seed 9: OSError: no words",
+        "mutation 6, seed 9: hangs: no end after 4 s",
     ]

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from hostile import KINDS, LYING_HEADERS, Accepted
+from hostile import KINDS, LYING_HEADERS, NAMES, Accepted
 from sounds import SR, patched, sound, wav
 
 from soundstage import audio, catalogue, libav, params, paths
@@ -218,15 +217,6 @@ def test_nothing_is_allocated_by_a_headers_word(root, limits):
     (own, ffmpeg, _), (own_after, ffmpeg_after, _) = peaks[0], peaks[-1]
     assert int(own_after) < int(own) + 100, done.stdout
     assert int(ffmpeg_after) < int(ffmpeg) + 100, done.stdout
-
-
-NAMES = [
-    "a b.wav", "it's \"quoted\".wav", "two\nlines.wav", "-i.wav", "--help.wav", "%d%s%03d.wav",
-    "$(reboot);`id`.wav", "*?[a-z]{1,2}.wav", "a,b;c\td.wav", "=1+1.wav", "@SUM(A1).wav", "~.wav",
-    "concat:a|b.wav", "http:x.wav", "file:a.wav", "pipe:0.wav", "CON.wav", "back\\slash.wav",
-    "\x1b[31mred.wav", unicodedata.normalize("NFC", "é.wav"), unicodedata.normalize("NFD", "é.wav"),
-    "名前.wav", "n" * 251 + ".wav", "/".join(["deep" * 20] * 30) + "/a.wav",
-]  # fmt: skip
 
 
 def test_names_mean_nothing(tmp_path, limits):

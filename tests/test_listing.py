@@ -152,7 +152,7 @@ def test_a_file_that_claims_more_than_disks_hold_is_not_read(look, folder):
             file.truncate(2**40)  # a hole
         except OSError:
             pytest.skip("no such large files here")
-    assert dict(look().select("path", "reason").iter_rows())["endless.wav"] == "too_large"
+    assert dict(look().select("path", "reason").iter_rows())["endless.wav"] == "huge_file"
 
 
 def test_a_path_too_long_for_the_system_is_unreadable(look, folder):
@@ -240,6 +240,11 @@ def test_a_folder_without_audio_is_an_error(look, folder):
     (folder / "b" / "one.wav").rename(folder / "b" / "one.pdf")
     with pytest.raises(SoundstageError, match=r"no audio files, only 1 \.pdf, 1 \.txt; .*\.flac"):
         listing.audio_files(look())
+
+
+def test_endings_are_shown_without_moving_the_terminal(look, folder):
+    (folder / "a.\x1b[31mred").touch()
+    assert listing.audio_files(look())[1] == "ignored 1 files: 1 .\\x1b[31mred"
 
 
 def test_audio_keys_are_distinct():

@@ -81,12 +81,15 @@ def test_an_empty_part_is_an_error():
         parts(library(), valid=0.0)
 
 
-def test_folds_test_every_track_once_and_keep_groups_together():
-    table = library()
+@pytest.mark.parametrize("unit", ["group", "artist", "album", "song"])
+def test_folds_test_every_track_once_and_keep_what_belongs_together(unit):
+    table = library().with_columns(pl.col("group").alias(unit))
+    if unit != "group":  # which would keep them together too
+        table = table.with_columns(group="track")
     tests = []
     for fold in range(5):
-        dealt = table.join(deal(table, folds=5, fold=fold)[1], on="track")
-        assert (dealt.group_by("group").agg(pl.col("part").n_unique())["part"] == 1).all()
+        dealt = table.join(deal(table, unit, folds=5, fold=fold)[1], on="track")
+        assert (dealt.group_by(unit).agg(pl.col("part").n_unique())["part"] == 1).all()
         tests += dealt.filter(part="test")["track"].to_list()
         assert dealt["part"].value_counts(sort=True)["count"].to_list() == [216, 72, 72]
     assert sorted(tests) == sorted(table["track"])

@@ -1,5 +1,6 @@
 import polars as pl
 import pytest
+from hostile import NAMES
 
 from soundstage import audio, listing, verdicts
 from soundstage.errors import SoundstageError
@@ -94,6 +95,25 @@ def test_what_is_known_is_a_note_and_all_else_a_warning(table, files, rows):
         f"warning: good/c.wav: antiphase: {audio.WARNINGS['antiphase']}",
     ]
     assert list(verdicts.report(table.clear(), files, rows.head(0), {})) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_do_not_move_the_terminal(files, rows, name):
+    """Also where ffmpeg says them."""
+    one = files[1:2].with_columns(path=pl.lit(name))
+    rejections = {"2" * 32: Rejection("2" * 32, "undecodable", f"{name}: no audio")}
+    table = verdicts.quarantined(one, rejections, {})
+    (_, said) = verdicts.report(table, one, rows, {})
+    assert said == f"  warning: {listing.shown(name)}: undecodable: {listing.shown(name)}: no audio"
+    assert said.isprintable()
+    with pytest.raises(SoundstageError) as error:
+        verdicts.check(table, 1, 0.0)
+    assert error.value.args[0].partition("\n")[2].isprintable()
+
+
+def test_a_reason_means_one_thing():
+    assert listing.REASONS.keys() & audio.REASONS.keys() == {"not_a_file"}
+    assert "crashed" not in listing.REASONS | audio.REASONS
 
 
 def test_many_files_of_a_kind_are_cut_short(rows):

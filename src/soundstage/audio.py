@@ -47,6 +47,8 @@ WARNINGS = {
     "antiphase": "its channels cancel out: their mean is silence",
 }
 
+# What tags behind the last chunk begin with. (`ID3 ` is the name of a chunk.)
+_TAGS = (b"ID3\2", b"ID3\3", b"ID3\4", b"TAG", b"APETAGEX")
 _SILENCE = 2**-16  # of full scale: below half a step of 16 bits
 _CANCELLED = 0.01  # the mean's peak by the channels' peak: 40 dB below
 
@@ -117,9 +119,9 @@ def decode(path: Path, sr: int, limits: Limits) -> Clip:
 def _claims_more(path: Path) -> frozenset[str]:
     """Return `truncated` of a WAV or AIFF file whose chunks reach beyond its end.
 
-    RejectedAudioError `unclaimed` where they end long before it: a size that is too small would
-    cut the audio short, and nothing else tells. (Of other containers ffmpeg reads all, or says
-    what they claim.)
+    RejectedAudioError `unclaimed` where they end long before it, and no tag follows them: a size
+    that is too small would cut the audio short, and nothing else tells. (Of other containers
+    ffmpeg reads all, or says what they claim.)
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
@@ -132,6 +134,8 @@ def _claims_more(path: Path) -> frozenset[str]:
         for _ in range(1000):  # chunks; a file made of empty ones would keep us long
             file.seek(end)
             found = file.read(header.size)
+            if found.startswith(_TAGS):
+                return frozenset()  # all chunks were whole, and the rest is no audio
             name, n = header.unpack(found.ljust(header.size))
             if len(found) < header.size or not (name.isascii() and name.decode().isprintable()):
                 break

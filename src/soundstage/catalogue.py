@@ -39,7 +39,7 @@ import polars as pl
 from soundstage import fingerprint, paths, registry, tracks
 from soundstage.errors import SoundstageError
 from soundstage.files import whole_or_not_at_all, write_json
-from soundstage.listing import audio_files, content_hash, list_files, remembered, summary
+from soundstage.listing import audio_files, content_hash, list_files, remembered, shown, summary
 from soundstage.params import Component
 
 # A feature's rows that come with a data set: of which clip, where to find it, and a digest of it.
@@ -173,19 +173,22 @@ def _write_supplied(
 
 
 def index(dataset: Component) -> None:
-    """Write the table of tracks, see `tracks.SCHEMA`; says which files no track names."""
+    """Write the table of tracks, see `tracks.SCHEMA`; says what has no file, or no track."""
     listing = pl.read_parquet(paths.FILES)
     make = _module(dataset).tracks
     arguments = _arguments(make, dataset)
     table = tracks.join(make(listing["path"].to_list(), metadata(dataset), **arguments), listing)
     missing = table.filter(reason="missing")["path"]
     if len(missing):
-        some = ", ".join(missing.head(3))
-        print(f"warning: {len(missing)} of {len(table)} tracks have no file, e.g. {some}")
-    for path in tracks.unlabelled(table, listing.drop_nulls("key")):
-        print(f"no track names {path}: it is decoded, but no model reads it")
+        print(f"warning: {len(missing)} of {len(table)} tracks have no file, e.g. {_some(missing)}")
+    if unnamed := tracks.unlabelled(table, listing.drop_nulls("key")):
+        print(f"{len(unnamed)} files are decoded, but no track names them, e.g. {_some(unnamed)}")
     with whole_or_not_at_all(paths.TRACKS) as temporary:
         table.write_parquet(temporary)
+
+
+def _some(files: Sequence[str] | pl.Series) -> str:
+    return ", ".join(map(shown, files[:3]))
 
 
 def _arguments(function: Callable[..., Any], dataset: Component) -> dict[str, Any]:

@@ -28,7 +28,7 @@ REASONS = {
     "outside": "a link that leaves the data set's folder",
     "linked_folder": "a link to a folder, whose files are listed where they lie",
     "folder": "a folder under a name of audio; the files in it are listed",
-    "too_large": "larger than 64 GiB, so no clip",
+    "huge_file": "larger than 64 GiB, so no clip",
     "unreadable": "the system refuses to open or to read it",
     "not_utf8": "its name is not UTF-8, and written here with escapes; rename it",
 }
@@ -124,7 +124,7 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
         if _printable(path) != path:
             return status.st_size, None, "not_utf8"
         if status.st_size > _LARGEST:
-            return status.st_size, None, "too_large"
+            return status.st_size, None, "huge_file"
         mark = (path, status.st_size, status.st_mtime_ns, status.st_ino)
         try:
             key = known.get(mark) or content_hash(file)
@@ -188,7 +188,7 @@ def audio_files(listing: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     counts_as_audio = ending.is_in(list(ENDINGS)) | listing["path"].str.ends_with("/")
     others = Counter(ending.filter(~counts_as_audio))
     counted = ", ".join(
-        f"{n} {name or 'without an ending'}"
+        f"{n} {shown(name) or 'without an ending'}"
         for name, n in sorted(others.items(), key=lambda other: (-other[1], other[0]))
     )
     if not counts_as_audio.any():

@@ -141,7 +141,8 @@ def report(
 def _lines(table: pl.DataFrame, *, expected: bool = False) -> list[str]:
     columns = table.filter(pl.col("expected") == expected).select("path", "reason", "message")
     return [
-        f"{listing.shown(path)}: {reason}: {said}" for path, reason, said in columns.iter_rows()
+        f"{listing.shown(path)}: {reason}: {listing.shown(said)}"
+        for path, reason, said in columns.iter_rows()
     ]
 
 

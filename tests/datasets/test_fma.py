@@ -151,12 +151,18 @@ def test_the_known_faults():
         (lambda text: f"{text}155321{',' * 60}\n", "track 155321 is cut off"),
         (lambda text: "".join(text.splitlines(keepends=True)[:3]), "cannot be read, get it again"),
         (lambda text: text[: text.rindex("large")], "track 155320 is cut off"),
+        (lambda text: text.replace(",168,", ",long,", 1), "track 2 is cut off or damaged"),
+        (
+            lambda text: text.replace("comments", "c\udce9", 1),
+            "is no tracks.csv of FMA, get it again",
+        ),
+        (lambda text: f'"{"," * 2**18}{text}', "is no tracks.csv of FMA, get it again: field larg"),
         (lambda _: "", "lacks"),
     ],
 )
 def test_a_damaged_table_is_named(replica, damage, message):
     file = replica / "fma_metadata" / "tracks.csv"
-    file.write_text(damage(file.read_text("utf-8")), "utf-8")
+    file.write_text(damage(file.read_text("utf-8")), "utf-8", "surrogateescape")
     with pytest.raises(SoundstageError, match=rf"tracks\.csv: .*{message}"):
         fma_small.tracks([], metadata(replica))
 

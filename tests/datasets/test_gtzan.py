@@ -1,3 +1,4 @@
+import hashlib
 import time
 
 import numpy as np
@@ -49,6 +50,37 @@ def test_every_layout_gives_the_same_songs_and_splits(replica, tmp_path):
         {"split": "fault_filtered_holdout", "part": "test"},
     ]
     assert table.row(by_predicate=pl.col("track") == "jazz.00000", named=True)["splits"] is None
+
+
+def test_lists_that_are_not_the_published_ones_are_said(replica, monkeypatch, capsys):
+    for part in ("train", "test"):
+        name = f"{part}_filtered.txt"
+        digest = hashlib.sha256((replica / name).read_bytes()).hexdigest()
+        monkeypatch.setitem(_gtzan._SHA256, name, digest)
+    gtzan.tracks(files(replica), lists(replica))
+    said = capsys.readouterr().out
+    assert said.startswith(f"warning: {replica / 'valid_filtered.txt'}: not as published, by SHA-2")
+    assert said.count("\n") == 1
+    (replica / "test_filtered.txt").unlink()  # without it there is no such split
+    gtzan.tracks(files(replica), lists(replica))
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["filtered", "stratified"])
+def test_a_song_may_not_be_in_two_parts_of_a_split(replica, kind):
+    for i, part in enumerate(("train", "valid", "test")):
+        (replica / f"{part}_{kind}.txt").write_text(f"pop/pop.{i:05}.wav\n" * 2)
+    gtzan.tracks(files(replica), lists(replica))
+    (replica / f"test_{kind}.txt").write_text("rock/rock.00000.wav\npop/pop.00001.wav\n")
+    message = rf"test_{kind}\.txt: pop\.00001 is in \S*valid_{kind}\.txt too, .* get both lists"
+    with pytest.raises(SoundstageError, match=message):
+        gtzan.tracks(files(replica), lists(replica))
+
+
+def test_a_list_that_is_no_text_is_named(replica):
+    (replica / "train_filtered.txt").write_bytes("été/blues.00000.wav".encode("latin-1"))
+    with pytest.raises(SoundstageError, match=r"train_filtered\.txt: is no list of songs, get"):
+        gtzan.tracks(files(replica), lists(replica))
 
 
 def test_a_song_that_is_there_twice_and_files_of_other_names():

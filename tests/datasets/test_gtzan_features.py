@@ -57,6 +57,38 @@ def test_a_row_that_is_no_song_is_named_with_its_line(names, tmp_path):
         gtzan_features.tracks([], write(tmp_path, ["rock.00000.wav"], label="pop"), table="3s")
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda text: text.replace(b",rock", b",1,rock"),
+            ":3: has not as many fields as the first",
+        ),
+        (lambda text: text.replace(b",rock", b""), ":3: has not as many fields as the first line"),
+        (
+            lambda text: text.replace(b",1.0,rock", b",nan,rock"),
+            ":3: no finite number as length; get it",
+        ),
+        (
+            lambda text: text.replace(b",1.0,rock", b",-inf,rock"),
+            ":3: no finite number as length; get it",
+        ),
+        (
+            lambda text: text.replace(b",1.0,rock", b",,rock"),
+            ":3: could not convert .*; get it again",
+        ),
+        (lambda text: text.replace(b"rock.", b"\xe9."), ": is not UTF-8, get it again"),
+        (lambda text: text + b"x" * 2**18, ": cannot be read, get it again: field larger"),
+    ],
+)
+def test_a_damaged_table_is_named(damage, message, tmp_path):
+    metadata = write(tmp_path, ["blues.00000.0.wav", "rock.00007.9.wav"])
+    (file,) = metadata.values()
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(SoundstageError, match=rf"features_3_sec\.csv{message}"):
+        gtzan_features.supplier("f", COLUMNS, tmp_path, metadata, table="3s")("rock.00007.9.wav")
+
+
 def test_no_table_says_what_to_put_where(tmp_path):
     with pytest.raises(SoundstageError, match=r"features_30_sec\.csv: no such file.*Say `root:`"):
         gtzan_features.fetch(tmp_path, tmp_path, {})

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -163,6 +164,27 @@ def test_the_tables_are_needed_as_they_are(replica):
         module.tracks([], metadata(replica))
 
 
+@pytest.mark.parametrize("end", ["a while", "nan", "175,5"])
+def test_an_end_that_is_no_number_is_named(replica, end):
+    file = replica / CLIPS
+    file.write_text(file.read_text().replace('"175"', f'"{end}"'))
+    message = rf"clip_info_final\.csv: cannot be read, get it again: .*{end}.*segmentEnd.*$"
+    with pytest.raises(SoundstageError, match=message):
+        module.tracks([], metadata(replica))
+
+
+def test_annotations_of_another_size_than_published_are_said(replica, monkeypatch, capsys):
+    module.tracks([], metadata(replica))
+    assert capsys.readouterr().out == (
+        f"warning: {replica / ANNOTATIONS}: 14 clips and 12 tags, where the whole data set has "
+        "25863 and 188\n"
+    )
+    monkeypatch.setattr(module, "FILES", 14)
+    monkeypatch.setattr(module, "TAGS", 12)
+    module.tracks([], metadata(replica))
+    assert not capsys.readouterr().out
+
+
 def test_the_echo_nests_analyses_belong_to_clips_of_the_same_name():
     listing = pl.DataFrame(
         [
@@ -247,10 +269,16 @@ def test_without_a_folder_of_the_users_own_all_is_downloaded_once(served, tmp_pa
         module.fetch(own, own, metadata(own))
 
 
-def test_the_echo_nests_analyses_may_be_missing(served, tmp_path, capsys):
-    del served.files["m/mp3_echonest_xml.zip"]
+def test_the_echo_nests_analyses_may_be_missing(served, tmp_path, monkeypatch, capsys):
+    served.files["m/mp3_echonest_xml.zip"] = b"other"
     own = tmp_path / "raw"
     module.fetch(own, own, {})
+    assert "audio instead: mp3_echonest_xml.zip cannot be" in capsys.readouterr().out
+    with serving() as gone:
+        monkeypatch.setattr(module, "_ADDRESS", gone.url("m"))
+    monkeypatch.setattr(time, "sleep", None)  # no run without a network waits for them
+    monkeypatch.setenv("NO_PROXY", "*")
+    module.fetch(own, own, metadata(own))
     assert "analyses are computed from the audio instead: mp3_echonest_xml.zip cannot be" in (
         capsys.readouterr().out
     )

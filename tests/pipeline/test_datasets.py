@@ -96,6 +96,7 @@ def test_the_copies_of_gtzan(run, tmp_path, folder, capsys):
     finished = run({"kind": "gtzan", "root": str(root)}, LSTM)
     ingest, test = finished.metrics("ingest/pcm8"), finished.metrics("test")
     assert (ingest["listed"], ingest["quarantined"], ingest["expected"]) == (25, 1, 1)
+    assert (ingest["files_missing"], ingest["odd_length"]) == (1000 - 25, 24)
     assert f"note: known and broken: {folder}/jazz/jazz.00054.wav" in capsys.readouterr().out
     assert (test["split"], test["target"]) == ("fault_filtered", "genre")
     assert (test["n_listed"], test["n_quarantined"], test["n_scored"]) == (7, 1, 6)
@@ -147,6 +148,7 @@ def noise(seconds, level):
     return file.getvalue()
 
 
+FMA_FILES = {"small": 8000, "medium": 25_000, "large": 106_574}
 FMA_FAULTS = {
     98567: noise(0.5, level=0.1),
     99134: b"ID3\x03\0\0\0\0\0\x0a" + bytes(10),
@@ -188,6 +190,8 @@ def test_the_clips_of_fma(run, tmp_path, capsys, subset, target, listed, quarant
     ingest, test = finished.metrics("ingest/audio22k"), finished.metrics("test")
     assert (ingest["listed"], ingest["quarantined"]) == (listed, quarantined)
     assert ingest["expected"] == quarantined
+    assert ingest["files_missing"] == FMA_FILES[subset] - listed
+    assert "odd_length" not in ingest  # its clips have no length in common
     said = capsys.readouterr().out
     assert "note: known to be broken (0.5 s instead of 30), and readable: " in said
     assert (" (nearly silent), and readable: " in said) == (subset != "small")
@@ -260,6 +264,7 @@ def test_magnatagatune(run, tmp_path, clips, capsys):
     finished = run({"kind": "magnatagatune", "root": str(root), "tags": "top10"}, svm)
     ingest, test = finished.metrics("ingest/audio22k"), finished.metrics("test")
     assert (ingest["listed"], ingest["quarantined"], ingest["expected"]) == (26, 1, 1)
+    assert (ingest["files_missing"], ingest["odd_length"]) == (25_863 - 26, 25)
     assert (test["split"], test["target"]) == ("official_folder_clean", "tags")
     assert (test["n_listed"], test["n_quarantined"], test["n_scored"]) == (8, 0, 8)
     assert set(test["clip"]["class"]) == {"guitar", "slow", "techno"}

@@ -1,9 +1,11 @@
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 import pytest
+from ruamel.yaml import YAML
 
 from soundstage import catalogue, paths, verdicts
 from soundstage.errors import SoundstageError
@@ -25,6 +27,15 @@ def table():
 
 def test_there_is_advice_for_every_reason():
     assert ADVICE.keys() == verdicts.REASONS.keys()
+
+
+def test_advice_names_parameters_and_stages_that_there_are():
+    said = " ".join([*ADVICE.values(), *verdicts.REASONS.values()])
+    parameters = YAML(typ="safe").load(PROJECT / "params.yaml")
+    stages = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]
+    assert set(re.findall(r"decode\.(\w+)", said)) <= parameters["decode"].keys()
+    assert re.findall(r"dvc repro ([^`]*)", said) == ["-f decode@<waveform>"]
+    assert stages["decode"]["foreach"] == "${waveforms}"
 
 
 def test_files_stand_under_their_reason_with_what_to_do(table):

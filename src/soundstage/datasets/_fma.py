@@ -166,8 +166,11 @@ def _read_tracks(file: Path) -> pl.DataFrame:
 
     The first two lines name the columns, the third one the index.
     """
-    with file.open(encoding="utf-8", newline="") as text:
-        first = list(islice(csv.reader(text), 3))
+    try:
+        with file.open(encoding="utf-8", newline="") as text:
+            first = list(islice(csv.reader(text), 3))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SoundstageError(f"{file}: is no tracks.csv of FMA, get it again: {error}") from error
     places = {pair: i for i, pair in enumerate(zip(*first[:2], strict=False))}
     missing = _COLUMNS.keys() - places.keys()
     if len(first) < 3 or missing:
@@ -187,8 +190,10 @@ def _read_tracks(file: Path) -> pl.DataFrame:
     table.columns = [_COLUMNS[pair] for pair in order]
     table = table.with_columns(pl.all().replace("", None))
     whole = pl.col("number").str.contains(r"^\d+$") & pl.col("subset").is_in(list(SUBSETS))
-    if len(broken := table.filter(~whole.fill_null(False))):
-        raise SoundstageError(f"{file}: track {broken['number'][0]} is cut off; get it again")
+    timed = pl.col("seconds").str.contains(r"^\d+(\.\d+)?$").fill_null(True)
+    if len(broken := table.filter(~(whole.fill_null(False) & timed))):
+        number = broken["number"][0]
+        raise SoundstageError(f"{file}: track {number} is cut off or damaged; get it again")
     return table
 
 

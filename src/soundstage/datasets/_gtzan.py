@@ -1,5 +1,6 @@
 """What the audio of GTZAN and the public tables of its features share: songs, citation, splits."""
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -78,7 +79,12 @@ def table(
     """Return the table of tracks of (track, path, song, key).
 
     The artists of most songs are not known to us, so a group is a song, and of the splits only
-    the fault-filtered ones keep artists apart.
+    the fault-filtered ones keep artists apart. Says where their lists are not the published ones.
+
+    Raises
+    ------
+    SoundstageError
+        A list is no text, or two lists of one split name the same song.
     """
     parts = _parts(metadata)
     return pl.DataFrame(
@@ -105,10 +111,35 @@ def _parts(metadata: Mapping[str, Path]) -> dict[str, list[dict[str, str]]]:
     """Return song -> its parts in the splits of which no list is missing."""
     missing = {split for name in _PARTS.keys() - metadata.keys() for split, _ in _PARTS[name]}
     found = defaultdict[str, list[dict[str, str]]](list)
+    first: dict[tuple[str, str], str] = {}  # a split and a song -> the list that names it first
+    foreign = []
     for name in LISTS:
         entries = [{"split": s, "part": part} for s, part in _PARTS[name] if s not in missing]
-        if entries:
-            for line in metadata[name].read_text("utf-8").splitlines():
-                if stem := song(line.strip().rpartition("/")[2]):
-                    found[stem] += entries
+        if not entries:
+            continue
+        content = metadata[name].read_bytes()
+        if name in _SHA256 and hashlib.sha256(content).hexdigest() != _SHA256[name]:
+            foreign.append(str(metadata[name]))
+        for stem in sorted(_songs(metadata[name], content)):
+            other = first.setdefault((entries[0]["split"], stem), name)
+            if other != name:
+                raise SoundstageError(
+                    f"{metadata[name]}: {stem} is in {metadata[other]} too, and no song may be in "
+                    "two parts of a split; get both lists again"
+                )
+            found[stem] += entries
+    if foreign:
+        print(
+            f"warning: {', '.join(foreign)}: not as published, by SHA-256, so {HONEST!r} is "
+            "another split than others': results cannot be compared"
+        )
     return found
+
+
+def _songs(file: Path, content: bytes) -> set[str]:
+    """Return the songs of a list."""
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise SoundstageError(f"{file}: is no list of songs, get it again: {error}") from error
+    return {stem for line in lines if (stem := song(line.strip().rpartition("/")[2]))}

@@ -6,7 +6,8 @@ split `official` keeps artists apart: 84,353, 10,958 and 11,263 tracks. The genr
 each artist chose, of 161, are the tags.
 
 No track is known to be broken: the short and empty clips of `fma_medium` were cut at wrong places
-from tracks that last 7 to 115 s, see https://github.com/mdeff/fma/issues/8.
+from tracks that last 7 to 115 s, see https://github.com/mdeff/fma/issues/8. But whole tracks may
+last hours: those over `decode.max_seconds` are quarantined as `too_long`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -30,8 +30,9 @@ _KEY_LENGTH = 32  # of a content hash in the store, here that of a row's text
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of a table: its file's name, its song and genre, and the values by column."""
+    """A row of a table: its line, its file's name, its song and genre, and the values by column."""
 
+    line: int
     name: str
     song: str
     key: str
@@ -86,13 +87,17 @@ def supplier(
     rows = _by_name(file, file.stat().st_mtime_ns)
 
     def read(name: str) -> np.ndarray:
-        values = rows[name].values
+        row = rows[name]
         try:
-            return np.array([float(values[column]) for column in columns])
+            values = np.array([float(row.values[column]) for column in columns])
         except KeyError as missing:
             raise SoundstageError(f"{file}: lacks the column {missing}") from None
         except ValueError as error:
-            raise SoundstageError(f"{file}: {name}: {error}") from error
+            raise SoundstageError(f"{file}:{row.line}: {error}; get it again") from error
+        if not (finite := np.isfinite(values)).all():
+            column = columns[finite.argmin()]
+            raise SoundstageError(f"{file}:{row.line}: no finite number as {column}; get it again")
+        return values
 
     return read
 
@@ -104,8 +109,23 @@ def _by_name(file: Path, _modified: int) -> dict[str, _Row]:
 
 
 def _rows(file: Path) -> Iterator[_Row]:
+    try:
+        yield from _checked_rows(file)
+    except UnicodeDecodeError as error:
+        raise SoundstageError(f"{file}: is not UTF-8, get it again: {error}") from error
+    except csv.Error as error:
+        raise SoundstageError(f"{file}: cannot be read, get it again: {error}") from error
+
+
+def _checked_rows(file: Path) -> Iterator[_Row]:
     with file.open(encoding="utf-8-sig", newline="") as text:
-        for line, row in enumerate(csv.DictReader(text), start=2):
+        reader = csv.DictReader(text)
+        for row in reader:
+            line = reader.line_num
+            if None in row or None in row.values():  # the rest, or what is missing
+                raise SoundstageError(
+                    f"{file}:{line}: has not as many fields as the first line; get it again"
+                )
             name = row.get("filename") or ""
             song = _gtzan.song(name)
             if song is None or row.get("label") != song.partition(".")[0]:
@@ -114,4 +134,4 @@ def _rows(file: Path) -> Iterator[_Row]:
                     "GTZAN, whose files are named like blues.00000.wav"
                 )
             key = hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()[:_KEY_LENGTH]
-            yield _Row(name, song, key, row)
+            yield _Row(line, name, song, key, row)

@@ -50,6 +50,7 @@ FAULTS = dict.fromkeys(
     "empty",
 )
 FILES = 25_863  # of which three are empty: 25,860 clips can be used
+TAGS = 188
 SECONDS = (465_984 / 16_000, 465_984 / 16_000)  # of the shortest and the longest clip
 SOURCE = "The Echo Nest"
 
@@ -79,7 +80,7 @@ def fetch(root: Path, own: Path, metadata: Mapping[str, Path]) -> None:
     if root == own:
         fetch_folder(own / "mp3", _ADDRESS, _AUDIO)
         try:
-            fetch_folder(own / "mp3_echonest_xml", _ADDRESS, _ANALYSES)
+            fetch_folder(own / "mp3_echonest_xml", _ADDRESS, _ANALYSES, tries=1)
         except SoundstageError as error:
             print(f"the Echo Nest's analyses are computed from the audio instead: {error}")
     elif not any(root.glob("**/[0-9a-f]/*.mp3")):
@@ -101,7 +102,8 @@ def tracks(
 ) -> pl.DataFrame:
     """Return a track a clip, named by its number, so that sorted by name is sorted by number.
 
-    A song is an artist's album's track; the group is the artist.
+    A song is an artist's album's track; the group is the artist. Says where the annotations are not
+    of 25,863 clips and 188 tags.
 
     Parameters
     ----------
@@ -116,6 +118,11 @@ def tracks(
     about = {"track_number", "title", "artist", "album", "segmentStart", "segmentEnd"}
     clips = _read(metadata[CLIPS], {"clip_id", *about}).select("clip_id", *sorted(about))
     names = top_tags(annotations)
+    if (len(annotations), len(names)) != (FILES, TAGS):
+        print(
+            f"warning: {metadata[ANNOTATIONS]}: {len(annotations)} clips and {len(names)} tags, "
+            f"where the whole data set has {FILES} and {TAGS}"
+        )
     count = {"top10": 10, "top50": 50, "all": len(names)}[tags]
     return (
         annotations.select(
@@ -140,7 +147,7 @@ def tracks(
             artist="artist",
             album=pl.concat_str("artist", "album", separator=" / "),
             song=pl.concat_str("artist", "album", "track_number", "title", separator=" / "),
-            seconds=pl.col("segmentEnd").cast(pl.Float64) - pl.col("segmentStart").cast(pl.Float64),
+            seconds=(pl.col("segmentEnd") - pl.col("segmentStart")).cast(pl.Float64),
             splits=_splits(),
         )
     )
@@ -162,10 +169,14 @@ def _frequent_first(item: tuple[str, int]) -> tuple[int, str]:
 def _read(file: Path, needed: set[str]) -> pl.DataFrame:
     try:
         table = pl.read_csv(
-            file, separator="\t", infer_schema=False, schema_overrides={"clip_id": pl.Int64}
+            file,
+            separator="\t",
+            infer_schema=False,
+            schema_overrides=dict.fromkeys(("clip_id", "segmentStart", "segmentEnd"), pl.Int64),
         )
     except pl.exceptions.PolarsError as error:
-        raise SoundstageError(f"{file}: cannot be read, get it again: {error}") from error
+        what = str(error).partition("\n")[0]  # after it come hints to programmers
+        raise SoundstageError(f"{file}: cannot be read, get it again: {what}") from error
     if missing := needed - set(table.columns):
         raise SoundstageError(
             f"{file}: lacks the column {min(missing)!r}; the original's are separated by tabs, and "
