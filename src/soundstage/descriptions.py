@@ -63,7 +63,7 @@ def _feature(params: Params, name: str) -> Description:
         source_fingerprint=source.fingerprint,
         parameters=dict(feature.arguments) | supplied,
         code=fingerprint.code(file),
-        libraries=fingerprint.libraries(file),
+        libraries=_libraries(file, feature.arguments.get("device", "cpu")),
         axes=_constant(feature.kind, "AXES"),
         dtype=_constant(feature.kind, "DTYPE"),
         unit=_constant(feature.kind, "UNIT"),
@@ -71,6 +71,12 @@ def _feature(params: Params, name: str) -> Description:
         sample_rate=source.sample_rate,
         hop_length=feature.arguments.get("hop_length"),
     )
+
+
+def _libraries(file: Path, device: str) -> dict[str, str]:
+    """Return the libraries that shape a feature's numbers; torch is one where it uses a GPU."""
+    found = fingerprint.libraries(file)
+    return {name: v for name, v in found.items() if name != "torch" or device != "cpu"}
 
 
 def _constant(kind: str, name: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from soundstage.dsp.lanes import WIDTH
-from soundstage.dsp.power import power_blocks
+from soundstage.dsp.power import Device, power_blocks
 from soundstage.dsp.weigh import Weights, weigh, weights
 
 
@@ -34,7 +34,9 @@ def _hann(n: int) -> np.ndarray:
     return scipy.signal.get_window("hann", n).astype(np.float32)
 
 
-def mel_power(y: np.ndarray, bands: Bands, *, n_fft: int, hop_length: int) -> np.ndarray:
+def mel_power(
+    y: np.ndarray, bands: Bands, *, n_fft: int, hop_length: int, device: Device = "cpu"
+) -> np.ndarray:
     """Return the power in each band of frames centred on samples 0, hop_length, 2·hop_length ...
 
     Args:
@@ -42,13 +44,17 @@ def mel_power(y: np.ndarray, bands: Bands, *, n_fft: int, hop_length: int) -> np
         bands: `mel_bands` of the same `n_fft`.
         n_fft: samples a frame, under a periodic Hann window; beyond the clip's ends are zeros.
         hop_length: samples from one frame to the next.
+        device: where the frames are transformed.
 
     Returns:
         float32 (bands.total, 1 + n // hop_length).
     """
     frames = 1 + len(y) // hop_length
     S = np.empty((bands.total, frames), np.float32)
-    blocks = power_blocks(y, _hann(n_fft), start=-(n_fft // 2), hop=hop_length, frames=frames)
+    start = -(n_fft // 2)
+    blocks = power_blocks(
+        y, _hann(n_fft), start=start, hop=hop_length, frames=frames, device=device
+    )
     for span, power in blocks:
         in_bands = np.empty((-(-bands.total // 4) * 4, power.shape[1]), np.float32)
         weigh(*bands.weights, _tiles(power), _tiles(in_bands))

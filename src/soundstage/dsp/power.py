@@ -1,6 +1,7 @@
 """Power spectra of overlapping frames, of any length and hop, a block of frames at a time."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import scipy
@@ -8,7 +9,10 @@ import scipy
 from soundstage.dsp.fft import order, rfft, turns
 from soundstage.dsp.lanes import WIDTH, kernel, load, store, transpose
 
+Device = Literal["cpu", "cuda"]
+
 _BLOCK = 2**17  # samples in a block's frames, so that its power (0.3 MB) stays in a core's cache
+_CUDA_BLOCK = 2**24  # the same on a GPU, which is fast on many frames at once
 
 
 @kernel
@@ -71,7 +75,14 @@ def _transform(
 
 
 def power_blocks(
-    y: np.ndarray, window: np.ndarray, *, start: int, hop: int, frames: int, centre: bool = False
+    y: np.ndarray,
+    window: np.ndarray,
+    *,
+    start: int,
+    hop: int,
+    frames: int,
+    centre: bool = False,
+    device: Device = "cpu",
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield |DFT(window · frame)|² of all frames, some at a time.
 
@@ -80,6 +91,7 @@ def power_blocks(
             powers of two from 8 on are fast, others go to `scipy.fft` in double precision, which
             keeps lengths with large prime factors exact.
         frames: how many.
+        device: where they are transformed; on a GPU in float32 for any n.
 
     Yields:
         a slice of range(frames), and float32 (n // 2 + 1, a multiple of 8), of which the first
@@ -87,9 +99,10 @@ def power_blocks(
         other frames.
     """
     n = len(window)
-    block = WIDTH * max(1, _BLOCK // (WIDTH * n))
+    block = WIDTH * max(1, (_BLOCK if device == "cpu" else _CUDA_BLOCK) // (WIDTH * n))
     power = np.zeros((n // 2 + 1, min(block, -(-frames // WIDTH) * WIDTH)), np.float32)
-    tables = (order(n // 2), turns(n)) if n >= WIDTH and n & (n - 1) == 0 else None
+    fast = device == "cpu" and n >= WIDTH and n & (n - 1) == 0
+    tables = (order(n // 2), turns(n)) if fast else None
     for t in range(0, frames, block):
         count = min(block, frames - t)
         first = start + t * hop
@@ -99,6 +112,16 @@ def power_blocks(
         else:
             cuts = np.empty((count, n), np.float32)
             windowed(y, first, hop, window, centre, cuts)
-            spectra = scipy.fft.rfft(cuts.astype(np.float64), workers=1)
-            power[:, :count] = (spectra.real**2 + spectra.imag**2).T
+            power[:, :count] = _cuda_power(cuts) if device == "cuda" else _exact_power(cuts)
         yield slice(t, t + count), power
+
+
+def _exact_power(frames: np.ndarray) -> np.ndarray:
+    spectra = scipy.fft.rfft(frames.astype(np.float64), workers=1)
+    return (spectra.real**2 + spectra.imag**2).T
+
+
+def _cuda_power(frames: np.ndarray) -> np.ndarray:
+    from soundstage.dsp.cuda import frames_power  # imports torch, which takes seconds
+
+    return frames_power(frames)

