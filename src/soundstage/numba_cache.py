@@ -4,18 +4,17 @@ numba compiles some of librosa's functions while librosa is imported, and keeps 
 files that must belong together. Two processes that compile the same function at once leave the one
 file of one and the other of the other: every later process that calls it crashes.
 
-`python -m soundstage.numba_cache` does it ahead, when an environment is set up.
+`warm_up` does it ahead, when an environment is set up.
 """
 
 import os
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
 
-from soundstage import fingerprint, paths
+from soundstage import fingerprint
 
 # The modules of librosa that compile when they are imported.
 _EAGER = (
@@ -47,8 +46,3 @@ def warm(kept: Path) -> None:
             for module in _EAGER:
                 import_module(module)
             mark.touch()
-
-
-if __name__ == "__main__":
-    print("numba compiles librosa's functions: about a minute", file=sys.stderr)
-    warm(paths.kept())
