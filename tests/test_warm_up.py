@@ -13,4 +13,4 @@ def test_every_feature_is_computed_of_arrays_as_the_store_gives_them():
     assert rows.keys() == PARAMS.features.keys()
     assert all(row.size and np.isfinite(row).any() for row in rows.values())
     compiled = {str(signature[0]) for signature in power._transform.signatures}
-    assert "Array(int8, 1, 'C', False, aligned=True)" in compiled  # read-only, as stored PCM-8
+    assert "readonly array(int8, 1d, C)" in compiled  # read-only, as stored PCM-8
