@@ -50,6 +50,12 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "a.wma": (),
     "a.aac": (),
     "a.ac3": (),
+    "a.eac3": (),
+    "a.avi": ("-c:a", "libmp3lame"),
+    "a.webm": ("-c:a", "libopus"),
+    "a.mpg": ("-c:a", "mp2"),
+    "a.rm": ("-c:a", "ac3"),
+    "a.amr": ("-c:a", "libopencore_amrnb", "-ar", "8000", "-ac", "1"),
     "a.mka": (),
     "a.wv": (),
     "a.tta": (),
@@ -246,6 +252,7 @@ def fuzz(folder: Path, mutations: int, seed: int) -> tuple[Counter, list[str]]:
     counts: Counter = Counter()
     wrong: list[str] = []
     first = 0
+    write_valid(folder, audio.ffmpeg_binary("bundled"))  # or all children fail one by one
     while first < mutations:
         out, problem = _run_child(folder, first, min(first + AT_ONCE, mutations), seed)
         verdicts = [line.split("\t") for line in out.splitlines()]
