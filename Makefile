@@ -17,7 +17,7 @@ repro: .venv/ready
 	soundstage show
 
 test: .venv/ready
-	OMP_NUM_THREADS=1 pytest -n auto --maxprocesses 4
+	OMP_NUM_THREADS=1 pytest -n auto --maxprocesses 4 --dist worksteal
 
 models: .venv/ready
 	python benchmarks/models.py

@@ -5,15 +5,14 @@ from pathlib import Path
 
 from soundstage import numba_cache
 
+# With one of its modules alone, since all take a minute.
 PROGRAM = """
-import sys
 from pathlib import Path
 from soundstage import numba_cache
+numba_cache._EAGER = ("librosa.util.utils",)
 numba_cache.warm(Path("kept"))
-import numpy as np, librosa
-y = librosa.clicks(times=np.arange(0.1, 3.9, 0.5), sr=22050, length=4 * 22050)
-tempo, beats = librosa.beat.beat_track(y=y, sr=22050)
-assert len(beats) > 4
+import librosa, numpy as np
+assert librosa.util.localmax(np.array([0.0, 2.0, 1.0])).tolist() == [False, True, False]
 """
 
 

@@ -1,7 +1,9 @@
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from soundstage.dsp import lanes
 from soundstage.dsp.lanes import (
@@ -71,16 +73,37 @@ def test_transpose_between_rows_that_are_not_neighbours():
     assert not out[11:].any()
 
 
-def test_kept_code_is_compiled_again_when_the_folder_changes(tmp_path, monkeypatch):
+@pytest.fixture
+def one(tmp_path):
+    """Return a function that imports anew a module with the kernel `double`."""
     file = tmp_path / "one.py"
     file.write_text(
         "from soundstage.dsp.lanes import kernel\n\n@kernel\ndef double(x):\n    return 2 * x\n"
     )
 
-    def hits():
+    def load():
         spec = importlib.util.spec_from_file_location("one", file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def test_one_process_at_a_time_keeps_what_it_compiled(one, tmp_path):
+    folder = tmp_path / "__pycache__"
+    folder.mkdir()
+    with ThreadPoolExecutor(1) as threads, FileLock(folder / "kernels.lock"):
+        waiting = threads.submit(one().double, 4)
+        assert not wait([waiting], timeout=2).done
+        assert not list(folder.glob("*.nb?"))
+    assert waiting.result() == 8
+    assert len(list(folder.glob("*.nb?"))) == 2
+
+
+def test_kept_code_is_compiled_again_when_the_folder_changes(one, monkeypatch):
+    def hits():
+        module = one()
         assert module.double(4) == 8
         return sum(module.double.stats.cache_hits.values())
 

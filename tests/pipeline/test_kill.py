@@ -1,9 +1,12 @@
-"""Killed at any moment, a run leaves no orphan, and the next loses only the shards in flight."""
+"""Killed at any moment, a run leaves no orphan, and the next loses only the shards in flight.
+
+A handful; `python benchmarks/soak.py` kills hundreds of times, everything everywhere.
+"""
 
 import hashlib
 
 import pytest
-from killing import RUN, kill, orphans, wait_for
+from killing import kill, orphans, wait_for
 
 JOBS, CLIPS_PER_SHARD, CLIPS = 2, 4, 30
 
@@ -31,8 +34,10 @@ def undisturbed(project):
     return project.store("slow")
 
 
-@pytest.mark.parametrize("what", ["dvc", "stage"])
-@pytest.mark.parametrize("where", RUN)
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [("workspace", "dvc"), ("workspace", "stage"), ("temp", "stage"), ("queue", "dvc")],
+)
 def test_a_killed_run_leaves_no_orphan_and_the_next_goes_on(slow, counted, where, what):
     said, succeeded, at_death = kill(slow, where, what, after=10)
     assert not succeeded, said
@@ -50,7 +55,7 @@ def test_a_killed_run_leaves_no_orphan_and_the_next_goes_on(slow, counted, where
     }
 
 
-@pytest.mark.parametrize("where", RUN)
+@pytest.mark.parametrize("where", ["workspace", "queue"])
 def test_a_killed_worker_does_not_end_the_run(slow, where):
     said, succeeded, _ = kill(slow, where, "worker", after=10)
     assert succeeded, said

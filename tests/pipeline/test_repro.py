@@ -127,8 +127,8 @@ def test_too_many_rejected_files_stop_the_run_with_their_list(project):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("model", ["cnn1d", "cnn1d_chunk", "crnn2d_gru", "mfcc_lstm"])
-def test_every_other_model_runs(project, model):
+@pytest.mark.parametrize("model", ["cnn1d", "mfcc_lstm"])
+def test_another_model_runs(project, model):
     project.replace("epochs: 100", "epochs: 1")
     for _ in range(3):
         project.replace("epochs: 10,", "epochs: 1,")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from filelock import FileLock
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
@@ -42,6 +43,14 @@ _SOURCES = _digest()
 
 
 class _Cache(FunctionCache):
+    def save_overload(self, sig: Any, data: Any) -> None:
+        # Two processes that number their files at once would leave the code of one under the
+        # arguments of the other, and whoever calls it crashes.
+        folder = Path(self.cache_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "kernels.lock"):
+            super().save_overload(sig, data)
+
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (_SOURCES, *super()._index_key(sig, codegen))
 
