@@ -31,6 +31,12 @@ FEWER = {
     "wave_cnn": 1,
     "mel_rescnn": 1,
     "wave_mel_cnn": 1,
+    "crnn_30s": 2,
+    "crnn_15s": 2,
+    "crnn_10s": 2,
+    "crnn_5s": 2,
+    "crnn_3s": 2,
+    "crnn_1s": 2,
 }
 SCORES = {
     "genre": {"clip.accuracy": "accuracy", "clip.f1_macro": "macro F1"},

@@ -105,7 +105,9 @@ def cell(runs: Sequence[Result], metric: str) -> str:
         low, high = (mean(end) for end in zip(*ends, strict=True))
         text += f" [{low:.3f}, {high:.3f}]"
     epochs = {n for run in runs if (n := _epochs(run.overrides))}
-    return f"{text}, {min(epochs)} epochs" if epochs else text
+    if not epochs:
+        return text
+    return f"{text}, {min(epochs)} {'epoch' if min(epochs) == 1 else 'epochs'}"
 
 
 def _conditions(paper: Paper, found: Sequence[Result]) -> str:
