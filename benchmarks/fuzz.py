@@ -254,13 +254,14 @@ def fuzz(folder: Path, mutations: int, seed: int) -> tuple[Counter, list[str]]:
     first = 0
     write_valid(folder, audio.ffmpeg_binary("bundled"))  # or all children fail one by one
     while first < mutations:
-        out, problem = _run_child(folder, first, min(first + AT_ONCE, mutations), seed)
+        last = min(first + AT_ONCE, mutations)
+        out, problem = _run_child(folder, first, last, seed)
         verdicts = [line.split("\t") for line in out.splitlines()]
         counts.update((name, verdict) for _, name, verdict in verdicts)
         first += len(verdicts)
         if problem:
             wrong.append(f"mutation {first}, seed {seed}: {problem}")
-            first += 1
+            first += first < last  # else it is what all of them took
     return counts, wrong
 
 

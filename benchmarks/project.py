@@ -65,7 +65,7 @@ class Project:
     ) -> "Project":
         """Copy this project's files to a new folder, and set it up on a folder of music."""
         root.mkdir(parents=True)
-        ignore = shutil.ignore_patterns("*.pyc", "*.egg-info")  # numba's compiled kernels go along
+        ignore = shutil.ignore_patterns("*.pyc*", "*.tmp.*", "*.lock", "*.egg-info")  # kernels stay
         for name in FILES:
             if (SOURCE / name).is_dir():
                 shutil.copytree(SOURCE / name, root / name, ignore=ignore)

@@ -52,11 +52,13 @@ def test_to_describe_a_feature_takes_none_of_the_libraries_that_compute_it():
     assert said.stdout.strip() == "set()"
 
 
-def test_the_device_and_there_alone_torchs_version_are_part_of_the_fingerprint(tmp_path):
+def test_the_device_and_there_alone_torch_are_part_of_the_fingerprint(tmp_path):
     text = (ROOT / "params.yaml").read_text("utf-8")
     on_cpu = describe(PARAMS, "mel")
     assert "torch" not in on_cpu.libraries
+    assert "dsp/cuda.py" not in on_cpu.code
     (tmp_path / "params.yaml").write_text(text.replace("device: cpu ", "device: cuda"))
     on_gpu = describe(params.load(tmp_path / "params.yaml"), "mel")
     assert "torch" in on_gpu.libraries
+    assert "dsp/cuda.py" in on_gpu.code
     assert on_gpu.fingerprint != on_cpu.fingerprint

@@ -252,6 +252,13 @@ def test_what_is_tried_once_is_not_waited_for(server, target, waits):
     assert target.read_bytes() == CONTENT
 
 
+def test_what_is_tried_once_goes_on_as_long_as_something_comes(server, target, waits):
+    server.faults = [1_500_000]
+    download(server.url("music.zip"), target, checksum=SHA1, tries=1)
+    assert target.read_bytes() == CONTENT
+    assert waits == [2]
+
+
 def test_no_connection_is_said_in_the_systems_words(target):
     with serving() as gone:
         url = gone.url("music.zip")

@@ -141,7 +141,9 @@ def _claims_more(path: Path) -> frozenset[str]:
                 break
             if name in {b"data", b"SSND"} and not 0 < n < 0x7FFF0000:
                 return frozenset()  # a stream, whose writer could not know
-            end += header.size + n + n % 2
+            end += header.size + n
+            file.seek(end)
+            end += n % 2 and not file.read(8).startswith(_TAGS)  # some leave out the pad
     if size > 1.1 * end:
         raise RejectedAudioError("unclaimed", f"its header speaks of {end} of its {size} bytes")
     return frozenset({"truncated"}) if end > size + 1 else frozenset()

@@ -54,6 +54,7 @@ def _feature(params: Params, name: str) -> Description:
     feature = params.features[name]
     source = describe(params, feature.input)
     file = registry.source_file("features", feature.kind)
+    device = feature.arguments.get("device", "cpu")
     digest = catalogue.Supply(params.dataset, name).digest
     supplied = {"supplied": digest} if digest else {}  # rows that come with the data set
     return Description(
@@ -62,8 +63,8 @@ def _feature(params: Params, name: str) -> Description:
         source=feature.input,
         source_fingerprint=source.fingerprint,
         parameters=dict(feature.arguments) | supplied,
-        code=fingerprint.code(file),
-        libraries=_libraries(file, feature.arguments.get("device", "cpu")),
+        code=fingerprint.code(file, device),
+        libraries=fingerprint.libraries(file, device),
         axes=_constant(feature.kind, "AXES"),
         dtype=_constant(feature.kind, "DTYPE"),
         unit=_constant(feature.kind, "UNIT"),
@@ -71,12 +72,6 @@ def _feature(params: Params, name: str) -> Description:
         sample_rate=source.sample_rate,
         hop_length=feature.arguments.get("hop_length"),
     )
-
-
-def _libraries(file: Path, device: str) -> dict[str, str]:
-    """Return the libraries that shape a feature's numbers; torch is one where it uses a GPU."""
-    found = fingerprint.libraries(file)
-    return {name: v for name, v in found.items() if name != "torch" or device != "cpu"}
 
 
 def _constant(kind: str, name: str) -> Any:

@@ -162,11 +162,12 @@ def _receive(url: str, part: Path, size: int | None, tries: int) -> bool:
         else:
             return in_pieces
         in_pieces |= _length(part) > 0
-        failures = 1 if _length(part) >= furthest + _WORTH else failures + 1
+        came = _length(part) >= furthest + _WORTH
+        failures = min(1, tries - 1) if came else failures + 1
         furthest = max(furthest, _length(part))
         if failures >= tries:
             raise _AddressError(str(problem)) from problem
-        wait = min(max(WAIT * 2 ** (failures - 1), problem.wait), LONGEST_WAIT)
+        wait = min(max(WAIT * 2 ** max(0, failures - 1), problem.wait), LONGEST_WAIT)
         print(f"{url}: {problem}; trying again in {wait:g} s", file=sys.stderr)
         time.sleep(wait)
 

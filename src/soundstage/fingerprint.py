@@ -18,7 +18,8 @@ from soundstage.registry import PACKAGE
 
 # Shape the numbers of nearly everything, also where a file reaches them only through librosa.
 _ALWAYS = ("numpy", "scipy")
-_ANNOTATE = {"pydantic"}  # says what parameters may be, and shapes no number
+_SHAPE_NOTHING = {"pydantic", "filelock"}  # say what parameters may be; keep compiled kernels
+_ON_GPU = PACKAGE / "dsp" / "cuda.py"  # its code and torch count where a feature's device is a GPU
 
 
 def digest(value: Any) -> str:
@@ -64,24 +65,27 @@ def _read(file: Path) -> tuple[str, frozenset[Path], frozenset[str]]:
     project = {f for m in modules if m.startswith("soundstage") and (f := _project_file(m))}
     project -= {PACKAGE / "__init__.py"}  # `from soundstage import audio` does not mean all of it
     tops = {m.partition(".")[0] for m in modules}
-    libraries = tops - {"soundstage"} - set(sys.stdlib_module_names) - _ANNOTATE
+    libraries = tops - {"soundstage"} - set(sys.stdlib_module_names) - _SHAPE_NOTHING
     return ast.unparse(tree), frozenset(project), frozenset(libraries)
 
 
-def _closure(file: Path) -> dict[Path, tuple[str, frozenset[Path], frozenset[str]]]:
+def _closure(
+    file: Path, device: str = "cpu"
+) -> dict[Path, tuple[str, frozenset[Path], frozenset[str]]]:
     found: dict[Path, tuple[str, frozenset[Path], frozenset[str]]] = {}
     waiting = [file]
     while waiting:
         current = waiting.pop()
-        if current not in found:
+        if current not in found and (device != "cpu" or current != _ON_GPU):
             found[current] = _read(current)
             waiting.extend(found[current][1])
     return found
 
 
-def code(file: Path) -> dict[str, str]:
+def code(file: Path, device: str = "cpu") -> dict[str, str]:
     """Return the digests of a file's code and of all project files it imports, itself included."""
-    read = {f.relative_to(PACKAGE).as_posix(): text for f, (text, _, _) in _closure(file).items()}
+    found = _closure(file, device).items()
+    read = {f.relative_to(PACKAGE).as_posix(): text for f, (text, _, _) in found}
     return {name: digest(read[name]) for name in sorted(read)}
 
 
@@ -112,8 +116,9 @@ def _distribution(module: str) -> str:
     return module
 
 
-def libraries(file: Path) -> dict[str, str]:
+def libraries(file: Path, device: str = "cpu") -> dict[str, str]:
     """Return the installed versions of the libraries that a file and its project files import."""
-    tops = {library for read in _closure(file).values() for library in read[2]} | set(_ALWAYS)
+    read = _closure(file, device).values()
+    tops = {library for _, _, imported in read for library in imported} | set(_ALWAYS)
     distributions = {_distribution(top) for top in tops}
     return {name: importlib.metadata.version(name) for name in sorted(distributions)}

@@ -5,16 +5,16 @@ kept on disk.
 """
 
 import numpy as np
-from tqdm import tqdm
 
-from soundstage import audio, numba_cache, params, paths, registry
+from soundstage import audio, numba_cache, params, paths, registry, stage
 from soundstage.params import Params
+from soundstage.progress import progress
 
 SECONDS = 7.0  # long enough for two of the longest slices
 
 
 def rows(chosen: Params) -> dict[str, np.ndarray]:
-    """Compute every feature once, of a noise, from arrays such as the store gives: read-only ones.
+    """Compute every feature once on the CPU, of arrays such as the store gives: read-only ones.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def rows(chosen: Params) -> dict[str, np.ndarray]:
         found[name] = audio.quantise(noise.astype(np.float32), waveform.dtype)
         rates[name] = waveform.sr
     waiting = dict(chosen.features)
-    with tqdm(total=len(waiting), desc="compile", unit=" features") as progress:
+    with progress("compile", len(waiting), "features") as bar:
         while waiting:
             for name in [n for n, feature in waiting.items() if feature.input in found]:
                 feature = waiting.pop(name)
@@ -37,11 +37,13 @@ def rows(chosen: Params) -> dict[str, np.ndarray]:
                     source = audio.samples(source)
                 rates[name] = rates[feature.input]
                 function = registry.component("features", feature.kind)
-                found[name] = function(source, rates[name], **feature.arguments)
-                progress.update()
+                arguments = {k: "cpu" if k == "device" else v for k, v in feature.arguments.items()}
+                found[name] = function(source, rates[name], **arguments)
+                bar.update()
     return {name: found[name] for name in chosen.features}
 
 
 if __name__ == "__main__":
+    stage.one_line_errors()
     numba_cache.warm(paths.kept())
     rows(params.load())

@@ -48,6 +48,18 @@ def test_differs_from_the_cpus_numbers_by_a_millionth(name, monkeypatch):
     assert rms(there - on_cpu) <= 1e-6 * rms(on_cpu)
 
 
+def test_rounding_shows_far_below_a_tone_only(monkeypatch):
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(cuda, "frames_power", partial(cuda.frames_power, device="cpu"))
+    tone = np.sin(2 * np.pi * 440 / SR * np.arange(5 * SR)).astype(np.float32)
+    on_cpu, there = mel(tone, SR), mel(tone, SR, device="cuda")
+    below, error = on_cpu.max() - on_cpu, np.abs(there - on_cpu)
+    assert below.max() > 130
+    assert error[below < 80].max() < 0.001
+    assert error[below < 100].max() < 0.02
+    assert error[below < 120].max() < 0.5
+
+
 def test_a_clip_of_several_blocks(monkeypatch):
     monkeypatch.setattr("soundstage.dsp.power._CUDA_BLOCK", 2**15)
     monkeypatch.setattr(cuda, "frames_power", partial(cuda.frames_power, device="cpu"))

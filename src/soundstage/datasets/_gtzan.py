@@ -117,10 +117,10 @@ def _parts(metadata: Mapping[str, Path]) -> dict[str, list[dict[str, str]]]:
         entries = [{"split": s, "part": part} for s, part in _PARTS[name] if s not in missing]
         if not entries:
             continue
-        content = metadata[name].read_bytes()
-        if name in _SHA256 and hashlib.sha256(content).hexdigest() != _SHA256[name]:
+        songs = _songs(metadata[name])
+        if name in _SHA256 and _digest(songs) != _SHA256[name]:
             foreign.append(str(metadata[name]))
-        for stem in sorted(_songs(metadata[name], content)):
+        for stem in songs:
             other = first.setdefault((entries[0]["split"], stem), name)
             if other != name:
                 raise SoundstageError(
@@ -130,16 +130,22 @@ def _parts(metadata: Mapping[str, Path]) -> dict[str, list[dict[str, str]]]:
             found[stem] += entries
     if foreign:
         print(
-            f"warning: {', '.join(foreign)}: not as published, by SHA-256, so {HONEST!r} is "
-            "another split than others': results cannot be compared"
+            f"warning: {', '.join(foreign)}: not the published songs, so {HONEST!r} is another "
+            "split than others': results cannot be compared"
         )
     return found
 
 
-def _songs(file: Path, content: bytes) -> set[str]:
-    """Return the songs of a list."""
+def _digest(songs: Iterable[str]) -> str:
+    """Return the SHA-256 of a list of songs written as the published ones are."""
+    text = "".join(f"{stem.partition('.')[0]}/{stem}.wav\n" for stem in songs)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _songs(file: Path) -> list[str]:
+    """Return the songs of a list, sorted, each once."""
     try:
-        lines = content.decode("utf-8").splitlines()
+        lines = file.read_text("utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise SoundstageError(f"{file}: is no list of songs, get it again: {error}") from error
-    return {stem for line in lines if (stem := song(line.strip().rpartition("/")[2]))}
+    return sorted({stem for line in lines if (stem := song(line.strip().rpartition("/")[2]))})

@@ -20,6 +20,8 @@ def mfcc(
     *,
     slice_seconds: PositiveFloat = 3.0,
     n_mfcc: PositiveInt = 13,
+    n_mels: PositiveInt = 128,
+    top_db: PositiveFloat = 80.0,
     n_fft: PositiveInt = 2048,
     hop_length: PositiveInt = 512,
     device: Literal["cpu", "cuda"] = "cpu",
@@ -37,10 +39,12 @@ def mfcc(
         y: float32 (n,), full scale ±1.
         sr: sample rate in Hz.
         slice_seconds: length of a slice; at least one analysis frame and one hop.
-        n_mfcc: coefficients, at most 128 (the mel bands they are made from).
+        n_mfcc: coefficients, at most `n_mels`.
+        n_mels: mel bands that they are made from.
+        top_db: what lies more than this many dB below a slice's maximum is raised up to there.
         n_fft: samples a frame.
         hop_length: samples from one frame to the next.
-        device: cuda transforms the frames on a GPU: within 1e-6 rms of the CPU's numbers.
+        device: cuda transforms the frames on a GPU, in float32 too: as far from the reference.
 
     Returns:
         float32 (slices, frames, n_mfcc), unscaled; (0, frames, n_mfcc) for a clip below one slice.
@@ -49,10 +53,8 @@ def mfcc(
         ValueError: no samples.
         SoundstageError: a slice shorter than a frame or a hop, or too many coefficients.
 
-    Source: paper 004, its deep models' data; `librosa.feature.mfcc` with 128 mel bands and
-    everything more than 80 dB below the slice's own maximum raised to there. The transform is in
-    float32: the root mean square of the difference to librosa is at most 1e-6 of that of the
-    coefficients.
+    Source: paper 004, its deep models' data; `librosa.feature.mfcc`. The transform is in float32:
+    the root mean square of the difference to librosa is at most 1e-6 of that of the coefficients.
     """
     if y.size == 0:
         raise ValueError("no samples")
@@ -62,14 +64,14 @@ def mfcc(
             f"a slice of {slice_seconds} s is {length} samples at {sr} Hz, less than n_fft={n_fft} "
             f"or hop_length={hop_length}; raise slice_seconds"
         )
-    if n_mfcc > 128:
-        raise SoundstageError(f"n_mfcc={n_mfcc} but there are 128 mel bands; lower n_mfcc")
+    if n_mfcc > n_mels:
+        raise SoundstageError(f"n_mfcc={n_mfcc} but there are {n_mels} mel bands; lower n_mfcc")
     slices = (y.size + length % hop_length) // length
     coefficients = np.empty((slices, 1 + length // hop_length, n_mfcc), np.float32)
-    bands = mel_bands(sr, n_fft, n_mels=128, fmin=0.0, fmax=None)
+    bands = mel_bands(sr, n_fft, n_mels, fmin=0.0, fmax=None)
     for i, row in enumerate(coefficients):
         cut = y[i * length : (i + 1) * length]
         power = mel_power(cut, bands, n_fft=n_fft, hop_length=hop_length, device=device)
-        S = decibels(power, top_db=80)
+        S = decibels(power, top_db)
         row[:] = scipy.fft.dct(S, axis=0, norm="ortho")[:n_mfcc].T
     return coefficients
