@@ -58,7 +58,8 @@ def main() -> None:
     found = {model: run(model, settings) for model in arguments.models}
 
     first = next(iter(found.values()))
-    command = " ".join(["python benchmarks/models.py", *(f"--set {s}" for s in settings)])
+    chosen = [] if list(found) == list(params.load().models) else list(found)
+    command = " ".join(["python benchmarks/models.py", *(f"--set {s}" for s in settings), *chosen])
     title = f"{first['dataset']}, target {first['target']}, split {first['split']}"
     lines = [
         f"# Models: {title}",
