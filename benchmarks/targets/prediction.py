@@ -4,7 +4,7 @@ Each has its own parameters and reads what it does of a clip of 30 s. Networks h
 estimators are trained on rows of chance, as many as GTZAN's fault-filtered split has for training.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,35 +14,23 @@ from targets.reading import BATCH
 from targets.training import CLASSES, network
 from torch import Tensor
 
-from soundstage import audio, params, registry
+from soundstage import params, registry
 from soundstage.descriptions import describe
 from soundstage.estimators import Estimator
 from soundstage.nn.standardize import fit_scalers
 from soundstage.params import Component, Params
+from soundstage.warm_up import row
 
 CLIP_SECONDS = 30
 TIME = 2.0  # seconds in which predictions of one model are repeated
 ROWS = 640
 
 
-def _input(params: Params, name: str) -> tuple[np.ndarray, Sequence[str]]:
-    """Return a waveform or feature of a clip of 30 s, and its axes."""
-    if name in params.top.waveforms:
-        waveform = params.top.waveforms[name]
-        y = music(CLIP_SECONDS * waveform.sr, waveform.sr)
-        return audio.quantise(y, waveform.dtype), ("sample",)
-    feature = params.features[name]
-    source, _ = _input(params, feature.input)
-    of_waveform = feature.input in params.top.waveforms
-    sr = params.top.waveforms[feature.input].sr if of_waveform else 0
-    function = registry.component("features", feature.kind)
-    array = function(audio.samples(source) if of_waveform else source, sr, **feature.arguments)
-    return array, describe(params, name).axes
-
-
 def _segment(params: Params, model: Component) -> tuple[np.ndarray, float]:
     """Return what a model reads of a clip at a time, and how many seconds of it that is."""
-    array, axes = _input(params, model.input)
+    array, _ = row(params, model.input, lambda sr: music(CLIP_SECONDS * sr, sr))
+    of_waveform = model.input in params.top.waveforms
+    axes = ("sample",) if of_waveform else describe(params, model.input).axes
     share = 1.0
     if axes[0] in ("slice", "copy"):
         share = 1 / len(array) if axes[0] == "slice" else 1.0

@@ -4,6 +4,8 @@ librosa compiles while it is imported, our kernels when they are first called; w
 kept on disk.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from soundstage import audio, numba_cache, params, paths, registry, stage
@@ -13,37 +15,42 @@ from soundstage.progress import progress
 SECONDS = 7.0  # long enough for two of the longest slices
 
 
-def rows(chosen: Params) -> dict[str, np.ndarray]:
-    """Compute every feature once on the CPU, of arrays such as the store gives: read-only ones.
+def row(chosen: Params, name: str, clip: Callable[[int], np.ndarray]) -> tuple[np.ndarray, int]:
+    """Return a waveform or a feature of a clip, computed on the CPU, and its sample rate in Hz.
 
-    Returns
-    -------
-    name -> what the feature's function returned.
+    Like the store's, the array is read-only: numba compiles for such arrays apart.
+
+    Parameters
+    ----------
+    clip : gives the clip at a sample rate, float32 (n,), full scale 1.
     """
-    found: dict[str, np.ndarray] = {}
-    rates: dict[str, int] = {}
-    for name, waveform in chosen.top.waveforms.items():
-        noise = np.random.default_rng(0).normal(0, 0.1, int(SECONDS * waveform.sr))
-        found[name] = audio.quantise(noise.astype(np.float32), waveform.dtype)
-        rates[name] = waveform.sr
-    waiting = dict(chosen.features)
-    with progress("compile", len(waiting), "features") as bar:
-        while waiting:
-            for name in [n for n, feature in waiting.items() if feature.input in found]:
-                feature = waiting.pop(name)
-                source = found[feature.input].view()
-                source.flags.writeable = False
-                if feature.input in chosen.top.waveforms:
-                    source = audio.samples(source)
-                rates[name] = rates[feature.input]
-                function = registry.component("features", feature.kind)
-                arguments = {k: "cpu" if k == "device" else v for k, v in feature.arguments.items()}
-                found[name] = function(source, rates[name], **arguments)
-                bar.update()
-    return {name: found[name] for name in chosen.features}
+    waveform = chosen.top.waveforms.get(name)
+    if waveform:
+        array, sr = audio.quantise(clip(waveform.sr), waveform.dtype), waveform.sr
+    else:
+        feature = chosen.features[name]
+        source, sr = row(chosen, feature.input, clip)
+        if feature.input in chosen.top.waveforms:
+            source = audio.samples(source)
+        arguments = {k: "cpu" if k == "device" else v for k, v in feature.arguments.items()}
+        array = registry.component("features", feature.kind)(source, sr, **arguments)
+    array.flags.writeable = False
+    return array, sr
+
+
+def _noise(sr: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, int(SECONDS * sr)).astype(np.float32)
+
+
+def warm_up(chosen: Params) -> None:
+    """Compute every feature of a noise."""
+    with progress("compile", len(chosen.features), "features") as bar:
+        for name in chosen.features:
+            row(chosen, name, _noise)
+            bar.update()
 
 
 if __name__ == "__main__":
     stage.one_line_errors()
     numba_cache.warm(paths.kept())
-    rows(params.load())
+    warm_up(params.load())

@@ -104,6 +104,20 @@ def test_paper_003_prints_a_table_of_other_songs():
     assert found == set(marked("003"))
 
 
+def test_what_the_notes_count():
+    """Numbers of the notes that follow from what the papers print."""
+    notes = {key: " ".join(definition.load(key).notes) for key in definition.names()}
+    accuracies = [s["clip.accuracy"] for s in printed("003").values() if s]
+    rounded = (
+        n for n in range(1, 1000) if all(round(round(a * n) / n, 3) == a for a in accuracies)
+    )
+    n = next(rounded)
+    assert f"{n} is the smallest number" in notes["003"]
+    layers = (32 * (3 + 1), 5248, 105_632, 10 * (128 + 1))
+    assert f"{sum(layers):,} parameters" in notes["003"]
+    assert f"{printed('000')['crnn1d_lstm']['clip.accuracy']:.3f}"[1:] in notes["000"]
+
+
 def test_the_control_of_paper_003_has_as_many_parameters():
     (units,) = definition.load("003").systems["mlp_large"].params["models.mlp.hidden"]
     assert units == round((114_250 - 10) / (58 + 1 + 10))
