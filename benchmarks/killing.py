@@ -1,5 +1,6 @@
-"""Killing a run of the slow feature in the middle, and looking at what is left."""
+"""Killing a run in the middle, and looking at what is left."""
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -9,33 +10,37 @@ from project import Project
 
 RUN = {"workspace": ["repro"], "temp": ["exp", "run", "--temp"], "queue": ["exp", "run", "--queue"]}
 WHAT = ("dvc", "stage", "worker")
+_ENDED = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 
 
-def processes(project: Project) -> list[psutil.Process]:
-    """Return the processes that run in the project's folder or a copy below it."""
-    found = []
+def processes(project: Project) -> dict[psutil.Process, list[str]]:
+    """Return the processes in the project's folder or a copy below it, with their command lines."""
+    found = {}
     for process in psutil.process_iter():
-        try:
+        with contextlib.suppress(*_ENDED):
             if process.cwd().startswith(str(project.root)) and process.is_running():
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
+                found[process] = process.cmdline()
     return found
 
 
 def orphans(project: Project) -> list[psutil.Process]:
-    """Return stages, and what they started, that still run."""
-    return [p for p in processes(project) if "stages/" in " ".join(p.cmdline())]
+    """Return stages, and whatever they started, that still run: all that is not DVC itself."""
+    return [p for p, words in processes(project).items() if not any("dvc" in w for w in words)]
 
 
-def victim(project: Project, what: str) -> psutil.Process:
-    """Return the slow feature's stage, one of its workers, or the DVC process above it."""
-    stage = next(p for p in processes(project) if "stages/features.py" in p.cmdline())
-    if what == "stage":
-        return stage
-    if what == "worker":
-        return next(p for p in stage.children() if "popen_loky" in " ".join(p.cmdline()))
-    return next(p for p in stage.parents() if p.name() not in {"sh", "bash", "dash"})
+def victim(project: Project, what: str) -> psutil.Process | None:
+    """Return the stage that runs now, one of its workers, or the DVC process above it."""
+    with contextlib.suppress(*_ENDED):
+        for stage, words in processes(project).items():
+            if not any(word.startswith("stages/") for word in words):
+                continue
+            if what == "stage":
+                return stage
+            if what == "worker":
+                workers = (p for p in stage.children() if "popen_loky" in " ".join(p.cmdline()))
+                return next(workers, None)
+            return next(p for p in stage.parents() if p.name() not in {"sh", "bash", "dash"})
+    return None
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -46,8 +51,13 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def kill(project: Project, where: str, what: str, after: int) -> tuple[str, bool, int]:
-    """Start a run, and kill one of its processes once `after` clips more are computed.
+def kill(
+    project: Project, where: str, what: str, *, clips: int = 0, delay: float = 0
+) -> tuple[str, bool, int]:
+    """Start a run of the slow feature, and kill one of its processes.
+
+    That happens once `clips` more are computed and `delay` seconds are over: then, or as soon as
+    there is such a process. A run that ends before is left alone.
 
     Returns
     -------
@@ -59,8 +69,18 @@ def kill(project: Project, where: str, what: str, after: int) -> tuple[str, bool
         command = ["dvc", "queue", "start"]
     before = project.computed()
     run = project.start(*command)
-    wait_for(lambda: project.computed() >= before + after)
-    victim(project, what).send_signal(signal.SIGKILL)
+    wait_for(lambda: project.computed() >= before + clips)
+    time.sleep(delay)
+
+    def killed() -> bool:
+        process = victim(project, what)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process:
+                process.send_signal(signal.SIGKILL)
+                return True
+        return run.poll() is not None and not processes(project)  # it has ended
+
+    wait_for(killed, 120)
     at_death = project.computed()
     said, _ = run.communicate(timeout=120)  # a queue's worker holds the pipe until it ends
     if where != "queue":

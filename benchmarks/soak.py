@@ -2,13 +2,14 @@
 
     python benchmarks/soak.py [--kills N] [--seed S]
 
-Each time DVC, the stage or a worker is killed, in the workspace, with --temp or in the queue: no
-orphan may be left, no shard torn, and what was finished must stay. At the end the store must have
-the bytes of one that nobody disturbed.
+Each time DVC, the stage or a worker is killed, in the workspace, with --temp or in the queue, while
+it decodes, computes a feature, writes a shard or commits: no orphan may be left, no shard torn, and
+what was finished must stay. After each the store must have the bytes of one that nobody disturbed.
 """
 
 import argparse
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def project_on(root: Path, clips: Path) -> Project:
     return project
 
 
+def shards(project: Project) -> dict[str, bytes]:
+    """Return the bytes of the shards of the waveform and the feature, by name."""
+    files = project.store("pcm8", "slow")
+    return {name: data for name, data in files.items() if not name.endswith("index.json")}
+
+
 def soak(root: Path, kills: int, seed: int) -> str:
     """Kill, check, and compare each time; return what was killed, and the most that it cost."""
     clips = root / "music"
@@ -42,31 +49,37 @@ def soak(root: Path, kills: int, seed: int) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(file, music(2 * SR, SR, seed=i).clip(-1, 1), SR)
     calm = project_on(root / "calm", clips)
+    began = time.monotonic()
     calm.run("dvc", "repro", "features@slow")
+    whole = shards(calm)
+    longest = 1.5 * (time.monotonic() - began)
     project = project_on(root / "soaked", clips)
     rng = np.random.default_rng(seed)
     killed: Counter[str] = Counter()
     worst = 0
     for i in tqdm(range(kills), unit=" kills"):
-        # Another parameter makes every run begin anew.
+        # Other parameters make every run begin anew, and every third decode anew, too.
         project.replace(f"seconds: {0.05 + i / 1e6:g}", f"seconds: {0.05 + (i + 1) / 1e6:g}")
+        if i % 3 == 0:
+            project.replace(f"max_seconds: {3600 + i}.0", f"max_seconds: {3603 + i}.0")
         where, what = rng.choice(list(RUN)), rng.choice(WHAT)
-        after = int(rng.integers(1, CLIPS // 2))
-        said, succeeded, _ = kill(project, where, what, after)
-        assert succeeded == (what == "worker"), (where, what, said)
+        clips_before, delay = int(rng.integers(CLIPS)), rng.uniform(0, 0.5)
+        if rng.random() < 0.5:  # at any moment from the command's start to DVC's commit
+            clips_before, delay = 0, rng.uniform(0, longest)
+        said, succeeded, _ = kill(project, where, what, clips=clips_before, delay=delay)
+        assert succeeded or what != "worker", (where, said)
         wait_for(lambda: not orphans(project), 5)
         project.run("soundstage", "verify")
         project.run("dvc", "repro", "features@slow")
         lost = project.computed() - CLIPS
         assert lost <= LOST, (where, what, lost)
-        killed.update((where, what))
+        assert shards(project) == whole, (where, what)
+        killed.update((where, what, *(["too late"] if succeeded and what != "worker" else [])))
         worst = max(worst, lost)
         for file in project.log.iterdir():
             file.unlink()
-        shards = {n: b for n, b in project.store("slow").items() if n.endswith(".h5")}
-        assert shards == {n: b for n, b in calm.store("slow").items() if n.endswith(".h5")}
 
-    counts = ", ".join(f"{name} {killed[name]}" for name in (*WHAT, *RUN))
+    counts = ", ".join(f"{name} {n}" for name, n in sorted(killed.items()))
     return f"{counts}; at most {worst} of {CLIPS} clips computed twice"
 
 

@@ -149,7 +149,7 @@ def _first_alone(
     That puts numba's compiled code on disk. Two workers that compile and cache the same function
     at once were seen to leave a cache that crashes every later process.
     """
-    compiled = shelf.folder / f".{parent}.compiled"
+    compiled = shelf.compiled(parent)
     with FileLock(shelf.folder.parents[1] / "compile.lock"):
         first = [] if compiled.exists() else list(islice(results, 1))
         compiled.touch()

@@ -133,12 +133,17 @@ class Shelf:
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
         """Let `soundstage gc` know, for the time of the block, that a build uses this shelf."""
+        self.compiled(os.getpid()).unlink(missing_ok=True)  # of a process that had this number
         mark = self.folder / f".{os.getpid()}.build"
         mark.touch()
         try:
             yield
         finally:
             mark.unlink(missing_ok=True)
+
+    def compiled(self, parent: int) -> Path:
+        """Return the file that is there once a build of `parent` has a first row."""
+        return self.folder / f".{parent}.compiled"
 
     def note(self, parent: int) -> Path:
         """Return the file in which this process notes what it computes for a build of `parent`."""
