@@ -129,7 +129,17 @@ class Slow(Compute):
 
 @dataclass(frozen=True)
 class DeadOnArrival(Compute):
-    """Cannot even be unpickled by a worker."""
+    """As Compute, but a worker that unpickles it dies; the first time only, or always."""
+
+    once: bool = False
 
     def __reduce__(self):
-        return os.abort, ()
+        return (_arrive, (self.log,)) if self.once else (os.abort, ())
+
+
+def _arrive(log):
+    died = log.with_name("died")
+    if not died.exists():
+        died.touch()
+        os.abort()
+    return Compute(log)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soundstage import audio, catalogue, fingerprint, numba_cache, paths, registry
-from soundstage.params import Params
+from soundstage.params import Component, Params
 from soundstage.store.build import Description
 
 FILES = "files"  # the source of waveforms: the data set's own files
@@ -19,6 +19,17 @@ FILES = "files"  # the source of waveforms: the data set's own files
 def describe(params: Params, name: str) -> Description:
     """Return the description of a waveform or feature of params.yaml, by name."""
     return _waveform(params, name) if name in params.top.waveforms else _feature(params, name)
+
+
+def code(params: Params, name: str) -> dict[str, str]:
+    """Return the files of code that shape a waveform or feature, and their digests.
+
+    Comments and docstrings do not count, so neither does DVC run a stage again for them.
+    """
+    if name in params.top.waveforms:
+        return fingerprint.code(Path(audio.__file__))
+    feature = params.features[name]
+    return fingerprint.code(registry.source_file("features", feature.kind), _device(feature))
 
 
 def sources(params: Params, name: str) -> list[str]:
@@ -40,7 +51,7 @@ def _waveform(params: Params, name: str) -> Description:
         source=FILES,
         source_fingerprint="",
         parameters=waveform.model_dump() | limits.shaping,
-        code=fingerprint.code(file),
+        code=code(params, name),
         libraries=fingerprint.libraries(file) | {"ffmpeg": ffmpeg},
         axes=("sample",),
         dtype=waveform.dtype,
@@ -54,7 +65,6 @@ def _feature(params: Params, name: str) -> Description:
     feature = params.features[name]
     source = describe(params, feature.input)
     file = registry.source_file("features", feature.kind)
-    device = feature.arguments.get("device", "cpu")
     digest = catalogue.Supply(params.dataset, name).digest
     supplied = {"supplied": digest} if digest else {}  # rows that come with the data set
     return Description(
@@ -63,8 +73,8 @@ def _feature(params: Params, name: str) -> Description:
         source=feature.input,
         source_fingerprint=source.fingerprint,
         parameters=dict(feature.arguments) | supplied,
-        code=fingerprint.code(file, device),
-        libraries=fingerprint.libraries(file, device),
+        code=code(params, name),
+        libraries=fingerprint.libraries(file, _device(feature)),
         axes=_constant(feature.kind, "AXES"),
         dtype=_constant(feature.kind, "DTYPE"),
         unit=_constant(feature.kind, "UNIT"),
@@ -72,6 +82,10 @@ def _feature(params: Params, name: str) -> Description:
         sample_rate=source.sample_rate,
         hop_length=feature.arguments.get("hop_length"),
     )
+
+
+def _device(feature: Component) -> str:
+    return feature.arguments.get("device", "cpu")
 
 
 def _constant(kind: str, name: str) -> Any:

@@ -192,8 +192,15 @@ def test_a_second_look_that_is_killed_from_outside_is_no_verdict(make):
     assert LAST not in Feature(make(40)[0]).rejections()
 
 
-def test_a_worker_that_dies_before_its_first_clip_is_an_error(make):
-    with pytest.raises(SoundstageError, match="a worker process died"):
+def test_a_worker_that_dies_before_its_first_clip_is_replaced(make):
+    folder, computed = make(40, jobs=2, compute=DeadOnArrival(make.log, once=True))
+    assert make.log.with_name("died").exists()
+    assert computed <= 40 + 2 * 4 + 2  # a worker that had begun ends with the other
+    assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_workers_that_always_die_before_their_first_clip_are_an_error(make):
+    with pytest.raises(SoundstageError, match="die with no clip in hand"):
         make(40, jobs=2, compute=DeadOnArrival(make.log))
 
 

@@ -35,6 +35,10 @@ Compute = Callable[[str, Sequence[str]], Iterator[Row | Rejection]]
 Crashed = Callable[[str], Rejection]
 
 
+# How often workers may die with no clip in hand, as when one is killed while it starts.
+_IDLE_DEATHS = 2
+
+
 def _give_up(key: str) -> Rejection:
     raise SoundstageError(f"clip {key}: the process that computes it dies, also alone")
 
@@ -58,9 +62,11 @@ def build(
     depend on how many. Finished shards stay in `cache` if the build fails or is killed.
 
     When a worker dies, the clips that were in hand are computed again, each in a process of its
-    own, by `alone` (default: `compute`); `crashed` decides on one that dies again. Where the shelf
-    lacks shards, as in a fresh clone, it takes in those that `committed` fetches; it is given the
-    SHA-256 of those that are here.
+    own, by `alone` (default: `compute`); `crashed` decides on one that dies again. If none was in
+    hand, others take the worker's place; the third time it is an error.
+
+    Where the shelf lacks shards, as in a fresh clone, it takes in those that `committed` fetches;
+    it is given the SHA-256 of those that are here.
     `seconds` says how much audio a shard was made from, for the progress bar.
     """
     with room(folder):
@@ -84,6 +90,7 @@ def _finish_all(
     name, keys = shelf.description.name, {key for members in parts.values() for key in members}
     finished = shelf.finished(parts)
     looked_at: set[str] = set()
+    idle_deaths = 0
     _second_look(shelf, keys, looked_at, alone, crashed)
     shelf.sweep()
     done = sum(len(parts[prefix]) for prefix in finished)
@@ -100,10 +107,11 @@ def _finish_all(
                     finished[prefix] = path
                     bar.update(len(parts[prefix]), seconds=seconds(shards.Shard(path)))
             except BrokenProcessPool as error:
-                if not _second_look(shelf, keys, looked_at, alone, crashed):
+                idle_deaths += not _second_look(shelf, keys, looked_at, alone, crashed)
+                if idle_deaths > _IDLE_DEATHS:
                     raise SoundstageError(
-                        f"{name}: a worker process died (out of memory, or killed); "
-                        "run again: finished shards are kept"
+                        f"{name}: worker processes die with no clip in hand (out of memory, or "
+                        "killed); run again: finished shards are kept"
                     ) from error
     return finished
 
