@@ -81,6 +81,13 @@ class Project:
         project.replace("clips_per_shard: 16", f"clips_per_shard: {clips_per_shard}")
         return project
 
+    def clone(self, root: Path) -> "Project":
+        """Clone this project's repository."""
+        self.run("git", "clone", "-q", ".", str(root))
+        kernels = "src/soundstage/dsp"  # the same files, and what numba has compiled of them
+        shutil.copytree(self.root / kernels, root / kernels, dirs_exist_ok=True)
+        return Project(root)
+
     def keep(self, names: Mapping[str, Collection[str]]) -> None:
         """Take all other entries out of some sections of params.yaml."""
         path = self.root / "params.yaml"

@@ -217,8 +217,8 @@ def samples(stored: np.ndarray) -> np.ndarray:
 def level(y: np.ndarray, stored: np.ndarray) -> dict[str, float]:
     """Return peak and RMS of a waveform (full scale 1), and what storing it as PCM-8 cost.
 
-    `snr_db`: signal to quantisation noise in dB; `clipped`: share of samples at the ends of the
-    range. Both are given for int8 only; snr_db is 0 for silence.
+    `snr_db`: signal to quantisation noise in dB; `clipped`: share of samples more than half
+    a step beyond the range. Both are given for int8 only; snr_db is 0 for silence.
     """
     power = float(np.mean(np.square(y, dtype=np.float64)))
     found = {"peak": float(np.abs(y).max()), "rms": power**0.5}

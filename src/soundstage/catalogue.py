@@ -38,7 +38,7 @@ import polars as pl
 
 from soundstage import fingerprint, paths, registry, tracks
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all, write_json
+from soundstage.files import write_json, write_parquet
 from soundstage.listing import audio_files, content_hash, list_files, remembered, shown, summary
 from soundstage.params import Component
 
@@ -130,8 +130,7 @@ def fetch(dataset: Component) -> None:
     if getattr(module, "AUDIO", True):
         audio, ignored = audio_files(listing.filter(~pl.col("path").is_in(list(about))))
     print(f"{dataset.name}: {summary(before, listing)}", *filter(None, [ignored]), sep="; ")
-    with whole_or_not_at_all(paths.FILES) as temporary:
-        audio.write_parquet(temporary)
+    write_parquet(paths.FILES, audio)
     code = fingerprint.code_digest(registry.source_file("datasets", dataset.kind))
     _write_supplied(module, dataset, listing, about, code)
     facts = Known(
@@ -167,8 +166,7 @@ def _write_supplied(
     for feature, table in tables.items():
         # With the digest of the code that reads the rows: mended code is another supply.
         rows = table.select(pl.col(n).cast(k) for n, k in SUPPLY.items())
-        with whole_or_not_at_all(paths.SUPPLIED / f"{feature}.parquet") as temporary:
-            rows.write_parquet(temporary, metadata={"code": code})
+        write_parquet(paths.SUPPLIED / f"{feature}.parquet", rows, {"code": code})
     write_json(paths.SUPPLIED / "features.json", sorted(tables))
 
 
@@ -183,8 +181,7 @@ def index(dataset: Component) -> None:
         print(f"warning: {len(missing)} of {len(table)} tracks have no file, e.g. {_some(missing)}")
     if unnamed := tracks.unlabelled(table, listing.drop_nulls("key")):
         print(f"{len(unnamed)} files are decoded, but no track names them, e.g. {_some(unnamed)}")
-    with whole_or_not_at_all(paths.TRACKS) as temporary:
-        table.write_parquet(temporary)
+    write_parquet(paths.TRACKS, table)
 
 
 def _some(files: Sequence[str] | pl.Series) -> str:

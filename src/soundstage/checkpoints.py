@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, create_model
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import nn
 
 from soundstage import estimators, registry
 from soundstage.errors import SoundstageError
 from soundstage.estimators import Estimator
-from soundstage.files import whole_or_not_at_all, write_json
+from soundstage.files import write_bytes, write_json
 from soundstage.loading import Segments
 from soundstage.params import Component, Section
 from soundstage.training import device
@@ -88,8 +89,7 @@ def save(model: Any, about: About, folder: Path) -> None:
     write_json(folder / "about.json", asdict(about))
     if isinstance(model, nn.Module):
         state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-        with whole_or_not_at_all(folder / "weights.safetensors") as temporary:
-            save_file(state, temporary)
+        write_bytes(folder / "weights.safetensors", serialise(state))
     else:
         estimators.save(model, folder)
 

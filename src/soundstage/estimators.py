@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from soundstage import untrusted_skops, untrusted_xgboost
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_bytes
 from soundstage.untrusted_skops import DAMAGE, UntrustedFileError, phrase
 
 ROWS = 1024  # asked at once
@@ -126,13 +126,11 @@ def save(estimator: Estimator, folder: Path) -> None:
     """Write an estimator to a folder: `estimator.skops`, and XGBoost's trees as `booster.json`."""
     pipeline = estimator.pipeline
     if hasattr(pipeline[-1], "get_booster"):
-        with whole_or_not_at_all(folder / BOOSTER) as temporary:
-            temporary.write_bytes(pipeline[-1].get_booster().save_raw("json"))
+        write_bytes(folder / BOOSTER, pipeline[-1].get_booster().save_raw("json"))
         pipeline = pipeline[:-1]
-    with whole_or_not_at_all(folder / PIPELINE) as temporary:
-        import skops.io  # seconds that a network need not wait
+    import skops.io  # seconds that a network need not wait
 
-        skops.io.dump(pipeline, temporary)
+    write_bytes(folder / PIPELINE, skops.io.dumps(pipeline))
 
 
 def load(untrained: Estimator, columns: int, folder: Path) -> Estimator:

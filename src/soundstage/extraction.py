@@ -15,7 +15,7 @@ from soundstage import audio, catalogue, numba_cache, paths, registry, verdicts
 from soundstage.committed import committed_shards
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_parquet
 from soundstage.listing import audio_keys, content_hash
 from soundstage.params import Component, Params, Waveform
 from soundstage.store.build import build
@@ -113,8 +113,7 @@ def _verdicts(params: Params, name: str, files: pl.DataFrame) -> dict[str, Any]:
     """List, check, print and count the verdicts on the files of a listing."""
     store, about = Feature(paths.STORE / name), catalogue.known()
     table = verdicts.quarantined(files, store.rejections(), about.faults)
-    with whole_or_not_at_all(paths.QUARANTINE / f"{name}.parquet") as temporary:
-        table.write_parquet(temporary)
+    write_parquet(paths.QUARANTINE / f"{name}.parquet", table)
     verdicts.check(table, len(files), params.top.decode.max_rejected_share)
     rows = store.table()
     sr = store.index["sample_rate"]

@@ -5,10 +5,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundstage.errors import SoundstageError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -51,8 +55,26 @@ def whole_or_not_at_all(path: Path, about: int | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file that is in memory.
+
+    Tables and tensors are made in memory first: given a file, the libraries that make them say of
+    a full disk whatever they like, or crash the process.
+    """
+    with whole_or_not_at_all(path, memoryview(content).nbytes) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_parquet(
+    path: Path, table: "pl.DataFrame", metadata: dict[str, str] | None = None
+) -> None:
+    """Write a table to a Parquet file, with words of its own in the file's metadata."""
+    content = BytesIO()
+    table.write_parquet(content, metadata=metadata)
+    write_bytes(path, content.getbuffer())
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file for people and `dvc metrics`: indented, in the order given; no NaN."""
-    with whole_or_not_at_all(path) as temporary:
-        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", "utf-8")
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())

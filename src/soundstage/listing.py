@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_parquet
 from soundstage.progress import progress
 from soundstage.store.shards import KEY_LENGTH
 
@@ -146,9 +146,8 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
             bar.update()
     if not rows:
         raise SoundstageError(f"{root}: holds no files; put the data set's audio there")
-    with whole_or_not_at_all(memory) as temporary:
-        schema = _MEMORY | {"key": pl.String}
-        pl.DataFrame(marks, schema, orient="row").sort("path").write_parquet(temporary)
+    schema = _MEMORY | {"key": pl.String}
+    write_parquet(memory, pl.DataFrame(marks, schema, orient="row").sort("path"))
     return pl.DataFrame(rows, SCHEMA, orient="row").sort("path")
 
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from soundstage import fingerprint, paths, registry
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_bytes
 from soundstage.params import Component
 
 SHARE = 0.05  # of the time at most goes into saving: epochs far shorter than that take are skipped
@@ -120,8 +120,7 @@ class Kept:
             for group, values in groups.items()
             for name, value in values.items()
         }
-        with whole_or_not_at_all(self.path) as temporary:
-            save_file(tensors, temporary, {"history": json.dumps(state.history)})
+        write_bytes(self.path, save(tensors, {"history": json.dumps(state.history)}))
         self._saved = time.monotonic()
         self._took = self._saved - start
 

@@ -29,7 +29,7 @@ import polars as pl
 
 from soundstage import registry
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_parquet
 from soundstage.params import Split
 
 PARTS = ("train", "valid", "test")
@@ -190,8 +190,7 @@ class Parts:
 def write(parts: Parts, path: Path) -> None:
     """Write parts to a Parquet file."""
     about: dict[str, Any] = {"name": parts.name, "split": parts.split.model_dump()}
-    with whole_or_not_at_all(path) as temporary:
-        parts.table.write_parquet(temporary, metadata={"soundstage": json.dumps(about)})
+    write_parquet(path, parts.table, {"soundstage": json.dumps(about)})
 
 
 def read(path: Path) -> Parts:

@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_parquet
 from soundstage.params import Segment
 from soundstage.splits import BY_SEGMENT, PARTS, Parts
 from soundstage.store.read import Feature
@@ -203,9 +203,8 @@ def _look_up(
 
 def write(view: View, path: Path) -> None:
     """Write a view to a Parquet file."""
-    with whole_or_not_at_all(path) as temporary:
-        about = json.dumps(asdict(view.about), ensure_ascii=False)
-        view.rows.write_parquet(temporary, metadata={"soundstage": about})
+    about = json.dumps(asdict(view.about), ensure_ascii=False)
+    write_parquet(path, view.rows, {"soundstage": about})
 
 
 def read(path: str | Path) -> View:

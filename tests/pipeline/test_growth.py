@@ -1,7 +1,6 @@
 """What growth costs: a track more, less or renamed; in a fresh clone; on two branches."""
 
 import shutil
-import subprocess
 
 import pytest
 from conftest import write_tone
@@ -60,18 +59,11 @@ def test_another_name_or_genre_touches_no_audio_stage(growing):
     assert "views@svm" in ran
 
 
-def clone(project, root):
-    subprocess.run(["git", "clone", "-q", str(project.root), str(root)], check=True)
-    kernels = "src/soundstage/dsp"  # the same files, and what numba has compiled of them
-    shutil.copytree(project.root / kernels, root / kernels, dirs_exist_ok=True)
-    return type(project)(root)
-
-
 def test_a_fresh_clone_adds_a_track_with_one_extraction(growing, tmp_path):
     growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
     growing.run("dvc", "push", "-q")
     growing.commit("a remote")
-    fresh = clone(growing, tmp_path / "fresh")
+    fresh = growing.clone(tmp_path / "fresh")
     fresh.run("dvc", "pull", "-q")
     assert fresh.store() == growing.store()
     add(growing)
@@ -84,7 +76,7 @@ def test_a_fresh_clone_trains_with_its_view_alone(growing, tmp_path):
     growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
     growing.run("dvc", "push", "-q")
     growing.commit("a remote")
-    fresh = clone(growing, tmp_path / "fresh")
+    fresh = growing.clone(tmp_path / "fresh")
     fresh.run("dvc", "pull", "-q", "data/views/svm.parquet")
     fresh.replace("C: 1.0", "C: 2.0")
     said = fresh.run("dvc", "repro", "--pull", "--allow-missing", "evaluate")
@@ -99,7 +91,7 @@ def test_two_branches_of_two_machines_merge_without_extraction(growing, tmp_path
     growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
     growing.run("dvc", "push", "-q")
     growing.commit("a remote")
-    other = clone(growing, tmp_path / "other")
+    other = growing.clone(tmp_path / "other")
     other.run("dvc", "pull", "-q")
     other.music = growing.music
     for project, name, hz in ((growing, "one", 210), (other, "two", 220)):

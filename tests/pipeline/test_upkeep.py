@@ -1,9 +1,11 @@
 """verify, repair, why, store and gc on a store that DVC built."""
 
 import os
+import shutil
 
 import h5py
 import numpy as np
+import yaml
 
 
 def flip(path, at):
@@ -150,6 +152,77 @@ def test_gc_removes_what_nothing_needs_and_nothing_else(counting):
     counting.run("git", "checkout", "params.yaml", "dvc.lock")
     counting.run("dvc", "repro", "features@slow")
     assert counting.computed() == before
+
+
+def test_gc_keeps_what_an_earlier_commit_and_an_experiment_need(counting):
+    shelves = counting.root / ".soundstage" / "shards"
+    counting.replace("slow, source: pcm8, seconds: 0.0", "slow, source: pcm8, seconds: 0.001")
+    counting.run("dvc", "repro", "features@slow")
+    counting.commit("another feature")
+    change = "features.slow.seconds=0.002"
+    counting.run("dvc", "exp", "run", "-S", change, "features@slow")
+    counting.run("git", "checkout", "params.yaml", "dvc.lock")
+    counting.run("dvc", "repro", "features@slow")
+    before = {f.name for f in shelves.iterdir()}
+    assert "every finished shard is needed" in counting.run("soundstage", "gc", "--yes")
+    counting.run("dvc", "exp", "remove", "--all-commits", "-A")
+    counting.run("soundstage", "gc", "--yes")
+    assert len(before - {f.name for f in shelves.iterdir()}) == 1
+
+
+def listing(project, folder):
+    """Return the object of DVC's cache that lists an output's files."""
+    out = yaml.safe_load((project.root / "dvc.lock").read_text())["stages"][folder]["outs"][0]
+    return project.root / ".dvc/cache/files/md5" / out["md5"][:2] / out["md5"][2:]
+
+
+def test_what_only_an_earlier_commit_needs_is_verified_too(counting):
+    before = counting.store("slow")
+    slow = counting.root / "data" / "store" / "slow"
+    shard = sorted(slow.glob("*.h5"))[0]
+    inode, of_listing = shard.stat().st_ino, listing(counting, "features@slow")
+    with h5py.File(shard) as file:
+        n_rows = len(file["key"])
+    counting.replace("y[:sr]", "y[: sr // 2]", "src/soundstage/features/slow.py")
+    counting.run("dvc", "repro", "features@slow")
+    counting.commit("another feature")
+    cache = (counting.root / ".dvc/cache/files/md5").glob("*/*")
+    old = next(path for path in cache if path.stat().st_ino == inode)
+    flip(old, 60)
+    flip(of_listing, 9)
+    assert f"{of_listing}: damaged" in counting.run("soundstage", "gc", "--dry-run", code=1)
+    said = counting.run("soundstage", "verify", code=1)
+    assert f"{old}: damaged" in said
+    assert f"{of_listing}: damaged" in said
+    assert "a run of the commit that needs it makes it again" in counting.run(
+        "soundstage", "repair"
+    )
+    assert "all as written" in counting.run("soundstage", "verify")
+    computed = counting.computed()
+    counting.run("git", "checkout", "HEAD^", "src", "dvc.lock")
+    counting.run("dvc", "repro", "features@slow")
+    assert counting.computed() == computed + n_rows
+    assert counting.store("slow") == before
+
+
+def test_in_a_fresh_clone_only_the_damaged_row_is_computed_again(counting, tmp_path):
+    counting.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
+    counting.run("dvc", "push", "-q")
+    counting.commit("a remote")
+    fresh = counting.clone(tmp_path / "fresh")
+    fresh.run("dvc", "pull", "-q")
+    before = fresh.store()
+    shard = sorted((fresh.root / "data" / "store" / "slow").glob("*.h5"))[0]
+    with h5py.File(shard) as file:
+        assert len(file["key"]) > 1
+        row = file["data"].id.get_offset() + int(file["offset"][1]) * 4 + 17
+    flip(shard, row)
+    shutil.rmtree(tmp_path / "remote")
+    fresh.run("soundstage", "verify", code=1)
+    fresh.run("soundstage", "repair")
+    assert fresh.computed() == 1
+    assert fresh.store() == before
+    assert "all as written" in fresh.run("soundstage", "verify")
 
 
 def test_a_word_of_the_index_may_be_hit_anywhere(counting):

@@ -13,7 +13,7 @@ import soundfile
 
 from soundstage.datasets._scores import Score
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import whole_or_not_at_all, write_bytes
 
 _RENDERED_SR = 48000  # midirenderer's only rate
 _SOUND_FONT = "TimGM6mb.sf2"  # comes with pretty_midi
@@ -135,10 +135,12 @@ def _synthesise(midi: bytes) -> bytes:
 
 def write(path: Path, y: np.ndarray, sr: int, bitrate: int | None) -> None:
     """Write float32 (samples, channels) as MP3, or, without a bitrate, as 16-bit WAV."""
-    with whole_or_not_at_all(path) as temporary:
-        if bitrate is None:
-            soundfile.write(temporary, y, sr, subtype="PCM_16", format="WAV")
-        else:
+    if bitrate is None:
+        wav = io.BytesIO()
+        soundfile.write(wav, y, sr, subtype="PCM_16", format="WAV")
+        write_bytes(path, wav.getbuffer())
+    else:
+        with whole_or_not_at_all(path) as temporary:
             _write_mp3(temporary, y, sr, bitrate)
 
 

@@ -25,7 +25,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from soundstage import stage
 from soundstage.datasets import _render, _scores
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_parquet
 from soundstage.progress import progress
 
 CITATION = (
@@ -243,8 +243,7 @@ def _write_table(
         }
         for clip in clips
     ]
-    with whole_or_not_at_all(root / METADATA[0]) as temporary:
-        pl.DataFrame(rows).write_parquet(temporary, metadata={_MADE_AS: made_as})
+    write_parquet(root / METADATA[0], pl.DataFrame(rows), {_MADE_AS: made_as})
 
 
 def _tags(clip: _Clip, score: _scores.Score) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_parquet
 from soundstage.metrics.predictions import Predictions
 
 
@@ -49,9 +49,8 @@ def write(parts: Mapping[str, Predictions], about: About, path: Path) -> None:
     named = [
         table(found).select(pl.lit(part).alias("part"), pl.all()) for part, found in parts.items()
     ]
-    with whole_or_not_at_all(path) as temporary:
-        metadata = {"soundstage": json.dumps(asdict(about), ensure_ascii=False)}
-        pl.concat(named).write_parquet(temporary, metadata=metadata)
+    said = json.dumps(asdict(about), ensure_ascii=False)
+    write_parquet(path, pl.concat(named), {"soundstage": said})
 
 
 def read(path: Path, part: str = "test", *, called: str | None = None) -> tuple[Predictions, About]:

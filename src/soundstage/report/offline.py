@@ -9,7 +9,7 @@ from pathlib import Path
 
 import vl_convert
 
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_bytes
 
 
 def write_bundle(path: Path) -> None:
@@ -19,8 +19,7 @@ def write_bundle(path: Path) -> None:
     """
     if not path.exists():
         bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-        with whole_or_not_at_all(path) as temporary:
-            temporary.write_text(bundle, "utf-8")
+        write_bytes(path, bundle.encode())
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soundstage.errors import SoundstageError
-from soundstage.files import whole_or_not_at_all
+from soundstage.files import write_bytes
 
 FORMAT = 1
 KEY_LENGTH = 32  # hex digits of a content hash
@@ -102,9 +102,7 @@ def write(
         content = _parquet(rows, rejections, dtype, columns)
     else:
         content = _hdf5(rows, rejections, dtype, len(axes))
-    # The libraries write to memory: h5py crashes the process when a disk refuses a write.
-    with whole_or_not_at_all(path, content.nbytes) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(path, content)
 
 
 def _hdf5(

@@ -71,7 +71,7 @@ class Shelf:
             other = path.name.partition("-")[0].replace("all", "")
             if other.startswith(prefix) or prefix.startswith(other):
                 # Not to be read, or gone meanwhile: `soundstage verify` says so.
-                with contextlib.suppress(SoundstageError, FileNotFoundError):
+                with contextlib.suppress(SoundstageError, OSError):
                     known |= _known(path, members - known.keys())
         return known
 

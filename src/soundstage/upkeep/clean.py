@@ -1,5 +1,6 @@
 """`soundstage gc`: finished shards on the shelf that no commit or experiment needs."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from dvc.repo import Repo
-from dvc_objects.errors import ObjectFormatError
 
 from soundstage import paths
 from soundstage.descriptions import describe
@@ -43,6 +43,16 @@ def _listed(index: Mapping[str, Any]) -> Names:
     return {(index["fingerprint"], entry["sha256"]) for entry in index["shards"]}
 
 
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _see_to_it(path: Path, whole: bool) -> None:
+    if not whole:
+        raise SoundstageError(f"{path}: damaged; run `soundstage repair` first")
+
+
 def _committed(repo: Repo) -> tuple[Names, int]:
     """Return the shards that commits and experiments list, and the number of revisions.
 
@@ -59,16 +69,19 @@ def _committed(repo: Repo) -> tuple[Names, int]:
             if out.hash_info.value in read:
                 continue
             read.add(out.hash_info.value)
+            own = Path(out.cache.oid_to_path(out.hash_info.value))
+            if not own.exists():
+                continue
+            _see_to_it(own, _md5(own) == out.hash_info.value.removesuffix(".dir"))
             try:
                 listing = {parts: oid for parts, _, oid in out.get_obj() or ()}
                 index = Path(out.cache.oid_to_path(listing[("index.json",)].value))
                 content = json.loads(index.read_text("utf-8"))
-            except (ObjectFormatError, FileNotFoundError, KeyError):
+            except FileNotFoundError:
                 continue  # not in the cache
             except ValueError:
                 content = {}
-            if not intact(content):
-                raise SoundstageError(f"{index}: damaged; run `soundstage repair` first")
+            _see_to_it(index, intact(content))
             needed |= _listed(content)
     return needed, revisions
 

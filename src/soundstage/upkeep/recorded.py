@@ -1,4 +1,4 @@
-"""What DVC recorded of the last run: files, their MD5, and where its cache holds them."""
+"""What DVC's cache holds: of the last run, with the files of the project, and of all others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,17 +12,29 @@ class Cached:
     """An object of DVC's cache: its file, the MD5 that its name states, and whose content it is.
 
     `path` is the file of the project, `out` the output of dvc.yaml that it belongs to; the listing
-    of a folder's files is an object too, its `path` being the folder.
+    of a folder's files is an object too, its `path` being the folder. An object that dvc.lock does
+    not refer to, as of another commit, has neither.
     """
 
     file: Path
     md5: str
-    path: Path
-    out: Path
+    path: Path | None = None
+    out: Path | None = None
 
 
 def cached(repo: Repo) -> Iterator[Cached]:
-    """Yield the objects of DVC's cache that dvc.lock refers to and that are there."""
+    """Yield the objects of DVC's cache: those that dvc.lock refers to, then the others."""
+    known = set()
+    for found in _of_lock(repo):
+        known.add(found.file)
+        yield found
+    for oid in repo.cache.local.all():
+        file = Path(repo.cache.local.oid_to_path(oid))
+        if file not in known:
+            yield Cached(file, oid.removesuffix(".dir"))
+
+
+def _of_lock(repo: Repo) -> Iterator[Cached]:
     for out in repo.index.outs:
         if not out.use_cache or not out.hash_info:
             continue

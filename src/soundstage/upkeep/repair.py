@@ -4,6 +4,8 @@ The store, the shelf and DVC's cache share their bytes: mending two of three wou
 `dvc checkout` bring the damage back.
 """
 
+import contextlib
+import shutil
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -27,16 +29,15 @@ def repair(params: Params, report: Report) -> list[str]:
     """
     done = []
     bad = {claim.path for claim in report.damaged}
-    folders = {path.parent for path in report.broken_indexes} | {
-        claim.path.parent for claim in report.damaged if claim.said_by == "store"
-    }
+    in_store = [claim.path for claim in report.damaged if claim.said_by == "store"]
+    folders = {path.parent for path in [*report.broken_indexes, *in_store]}
     for name in _in_order(params):
         folder, shelf = paths.STORE / name, Shelf(paths.kept(), describe(params, name))
         damaged = sorted(bad & set(shelf))
         if folder in folders and not _made_by(folder, shelf):
             done.append(f"{name}: nothing here tells that present code made it: run `dvc repro`")
         elif folder in folders or damaged:
-            _rebuild(params, name, damaged)
+            _rebuild(params, name, shelf, [*damaged, *(p for p in in_store if p.parent == folder)])
             done.append(f"{name}: mended")
             bad -= set(damaged)
     for shard in sorted(path for path in bad if path.exists() and paths.kept() in path.parents):
@@ -65,37 +66,45 @@ def _in_order(params: Params) -> list[str]:
     return names
 
 
-def _rebuild(params: Params, name: str, damaged: list[Path]) -> None:
-    # Under another name a damaged shard is no answer any more, but still a source of rows.
-    aside = [shard.rename(shard.with_name(shard.name.replace("-", "-!", 1))) for shard in damaged]
+def _rebuild(params: Params, name: str, shelf: Shelf, damaged: list[Path]) -> None:
+    # Under such a name a shard is no answer, but a source of rows. Those of the store count too: in
+    # a fresh clone the shelf is empty.
+    aside = {
+        shard: shelf.folder / f"{shard.stem.partition('-')[0]}-!{i}-0-0{shard.suffix}"
+        for i, shard in enumerate(damaged)
+        if shard.exists()
+    }
     try:
-        _run(params, name)
+        for shard, source in aside.items():
+            if shard.parent == shelf.folder:
+                shard.rename(source)
+            else:
+                with contextlib.suppress(OSError):  # not to be read at all
+                    shutil.copyfile(shard, source)
+        if name in params.top.waveforms:
+            decode(params, name)
+        else:
+            extract(params, name)
     finally:
-        for shard in aside:
-            shard.unlink(missing_ok=True)
-
-
-def _run(params: Params, name: str) -> None:
-    if name in params.top.waveforms:
-        decode(params, name)
-    else:
-        extract(params, name)
+        for source in aside.values():
+            source.unlink(missing_ok=True)
 
 
 def _mend_cache(objects: list[Cached]) -> list[str]:
     """Remove damaged objects of DVC's cache, and fill it again from the workspace where it can."""
-    lost = set()
+    done, lost = [], set()
     for cached in objects:
         if not cached.file.exists():
             continue  # two outputs with one content
-        if cached.path.is_file() and cached.path.samefile(cached.file):
+        if cached.path and cached.path.is_file() and cached.path.samefile(cached.file):
             cached.path.unlink()
             lost.add(cached.out)
         cached.file.unlink()
-    done = []
+        if not cached.out:
+            done.append(f"{cached.file}: removed; a run of the commit that needs it makes it again")
     with Repo() as repo:
         outs = {Path(out.fs_path).relative_to(repo.root_dir): out for out in repo.index.outs}
-        for name in sorted({cached.out for cached in objects}):
+        for name in sorted({cached.out for cached in objects if cached.out}):
             if name in lost or not outs[name].exists:
                 done.append(f"{name}: removed what was damaged; `dvc repro` makes it again")
             else:

@@ -32,13 +32,14 @@ class Claim:
     cached: Cached | None = None
 
     def holds(self) -> bool:
-        """Read the file, and tell whether it is as claimed."""
-        if not self.path.exists():
+        """Read the file, and tell whether it is as claimed; one that cannot be read is not."""
+        try:
+            if self.algorithm == "sha256":
+                return sha256(self.path) == self.digest
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, self.algorithm).hexdigest() == self.digest
+        except OSError:
             return False
-        if self.algorithm == "sha256":
-            return sha256(self.path) == self.digest
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, self.algorithm).hexdigest() == self.digest
 
 
 @dataclass(frozen=True)
