@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
 from soundstage import audio, catalogue, params, paths, registry
 from soundstage.errors import SoundstageError
 from soundstage.extraction import decode, extract
+from soundstage.listing import content_hash
 from soundstage.store.read import open_store
 
 PROJECT = Path(__file__).parents[1]
@@ -48,6 +50,25 @@ def test_the_store_holds_what_the_decoder_gives(run, limits):
         y = audio.decode(file, 16000, limits).y
         track = str(file.relative_to(run.root).with_suffix(""))
         np.testing.assert_array_equal(pcm8[track], audio.quantise(y, "int8"))
+
+
+def test_what_eight_bits_cost_is_noted_of_each_track(run, limits):
+    """The noise of rounding is spread evenly over a step: 1/12 of its square."""
+    loud = run.root / "bass" / "loud.wav"
+    t = np.arange(22050 * 2) / 22050
+    soundfile.write(loud, 1.5 * np.sin(2 * np.pi * 440 * t), 22050, subtype="FLOAT")
+    run()
+    table = open_store(paths.STORE)["pcm8"].table()
+    tone = run.root / "middle" / "middleists0" / "middle0.wav"
+    [quiet] = table.filter(key=content_hash(tone)).iter_rows(named=True)
+    y = audio.decode(tone, 16000, limits).y
+    expected = 10 * np.log10(np.mean(np.square(y, dtype=float)) * 12 * 128**2)
+    assert quiet["snr_db"] == pytest.approx(expected, abs=0.1)
+    assert quiet["clipped"] == 0
+    # A sine of 1.5 is beyond ±1 for this share of its time.
+    share = 1 - 2 / np.pi * np.arcsin(1 / 1.5)
+    [row] = table.filter(key=content_hash(loud)).iter_rows(named=True)
+    assert row["clipped"] == pytest.approx(share, abs=0.01)
 
 
 def test_quarantined_files_are_listed_and_known_ones_are_notes(run, monkeypatch, capsys):

@@ -36,6 +36,16 @@ def test_shuffled_labels_fail(project):
     assert "regression" in said
 
 
+def test_a_feature_that_drifts_fails(project):
+    """Its mean moves by 3 dB, by a change of code; no model has seen it yet."""
+    louder = "decibels(S, top_db) + np.float32(3)"
+    project.replace("decibels(S, top_db)", louder, "src/soundstage/features/mel.py")
+    project.run("dvc", "repro", "describe@mel")
+    said = project.run("soundstage", "gate", "main", code=1)
+    [line] = [line for line in said.splitlines() if "regression" in line and "mel" in line]
+    assert "mean" in line
+
+
 @pytest.mark.parametrize("content", [None, "", "{}", "{", '{"clip": {"accuracy": NaN}}'])
 def test_missing_broken_and_empty_metrics_fail(project, content):
     file = project.root / "metrics" / "test.json"

@@ -1,5 +1,6 @@
 """What growth costs: a track more, less or renamed; in a fresh clone; on two branches."""
 
+import json
 import shutil
 
 import pytest
@@ -38,6 +39,8 @@ def test_one_more_costs_one_extraction_and_one_shard_a_feature(growing):
     assert growing.computed() == 1
     # One shard is replaced; or one is gone and two have come.
     assert set(rewritten(before, growing.inodes()).values()) <= {1, 3}
+    changed = json.loads(growing.run("dvc", "status", "--json", *TARGETS))
+    assert changed.keys() == {"fetch"}  # which always looks
 
     grown = growing.inodes()
     (growing.music / "bass" / "newcomer" / "new.wav").unlink()
@@ -57,6 +60,32 @@ def test_another_name_or_genre_touches_no_audio_stage(growing):
     ran = growing.stages_run(said)
     assert not [stage for stage in ran if stage.startswith("features@")]
     assert "views@svm" in ran
+
+
+def test_another_label_in_a_table_touches_no_audio_stage(growing):
+    files = sorted(growing.music.glob("*/*/*.[wf]*"))
+    rows = [f"{file.relative_to(growing.music)},{file.parts[-3]}" for file in files]
+    table = growing.music / "tracks.csv"
+    table.write_text("\n".join(["path,genre", *rows]) + "\n")
+    growing.replace("dataset: folder ", "dataset: table ")
+    growing.replace("kind: table, root: null", f"kind: table, root: {growing.music}")
+    growing.run("dvc", "repro", *TARGETS, "views@svm")
+    assert growing.computed() == 0
+    before = growing.inodes()
+    assert rows[0].endswith(",bass")
+    table.write_text(table.read_text().replace(rows[0], rows[0].replace(",bass", ",treble")))
+    said = growing.run("dvc", "repro", *TARGETS, "views@svm")
+    assert growing.stages_run(said) == {"fetch", "index", "split", "views@svm"}
+    assert growing.inodes() == before
+
+
+def test_other_bytes_make_a_track_stale(growing):
+    add(growing)
+    growing.run("dvc", "repro", *TARGETS, "index")
+    assert "up to date" in growing.run("soundstage", "why", "bass/newcomer/new", "slow")
+    add(growing, hz=300.0)
+    said = growing.run("soundstage", "why", "bass/newcomer/new", "slow")
+    assert "(bass/newcomer/new.wav): the file's bytes have changed" in said
 
 
 def test_a_fresh_clone_adds_a_track_with_one_extraction(growing, tmp_path):

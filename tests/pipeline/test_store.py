@@ -2,10 +2,13 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
+import polars as pl
 from project import Project
 
 from soundstage.store.read import Feature
+from soundstage.store.shards import Shard
 
 NAMES = ("audio22k", "mel", "librosa_stats")
 
@@ -69,4 +72,53 @@ def test_a_feature_that_kills_its_process_names_the_track_and_keeps_the_others(c
     assert "Traceback" not in said
     shelves = (counting.root / ".soundstage" / "shards").iterdir()
     newest = max(shelves, key=lambda folder: folder.stat().st_mtime)
-    assert len(list(newest.glob("*.h5"))) >= 2
+    assert any(len(Shard(shard).keys) > 1 for shard in newest.glob("*.h5"))  # not a second look's
+
+
+def test_a_file_that_kills_its_decoder_is_decoded_alone_or_quarantined(counting):
+    """First libav dies of it and the binary does not, then both."""
+    counting.environment["SOUNDSTAGE_JOBS"] = "2"
+    before = counting.store("pcm8")
+    trap = (
+        "    import os, signal\n"
+        '    if path.name == "bass6.wav":\n'
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    for file, line in (
+        ("libav.py", "    deadline = "),
+        ("binary.py", "    allowed = "),
+    ):
+        counting.replace(line, trap + line, f"src/soundstage/{file}")
+        counting.run("dvc", "repro", "decode@pcm8")
+        folder = Path(counting.root, "data/store/pcm8")
+        crashed = {k for k, r in Feature(folder).rejections().items() if r.reason == "crashed"}
+        if file == "libav.py":
+            assert not crashed
+            assert shards(counting.store("pcm8")) == shards(before)
+    table = pl.read_parquet(counting.root / "data/quarantine/pcm8.parquet")
+    found = table.filter(reason="crashed")
+    assert found["path"].to_list() == ["bass/bassists3/bass6.wav"]
+    assert set(found["key"]) == crashed
+
+
+def shards(files):
+    return {name: data for name, data in files.items() if name.endswith(".h5")}
+
+
+def test_a_full_disk_is_named_and_the_next_run_completes(counting):
+    """No file may grow beyond 4 kB: shards and tables are refused, in worker processes too."""
+    counting.environment["SOUNDSTAGE_JOBS"] = "2"
+    before = counting.store("pcm8", "psd", "librosa_stats")
+    commands = ["decode.py pcm8", "features.py psd", "features.py librosa_stats"]
+    for folder in ("pcm8", "psd", "librosa_stats"):
+        shutil.rmtree(counting.root / "data" / "store" / folder)
+    for folder in (".soundstage/shards", ".dvc/cache"):  # where shards could be had from
+        shutil.rmtree(counting.root / folder)
+    for command in commands:
+        full = f"ulimit -f 4; python stages/{command}"
+        said = counting.run("bash", "-c", full, code=1)
+        assert "error: cannot write " in said
+        assert "make room and run again: finished shards are kept" in said
+        assert "Traceback" not in said
+        counting.run("python", "stages/" + command.split()[0], command.split()[1])
+    assert counting.store("pcm8", "psd", "librosa_stats") == before

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -23,7 +24,7 @@ class Disk:
     """Refuses the n-th change to a folder, as a full disk does."""
 
     def __init__(self):
-        self.folder, self.left = None, 0
+        self.folder, self.left, self.refused = None, 0, None
         sys.addaudithook(self._hook)
 
     def refuse(self, folder, after):
@@ -38,8 +39,9 @@ class Disk:
             return
         self.left -= 1
         if self.left < 0:
-            folder, self.folder = self.folder, None
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+            path = str(arguments[event == "os.link"])  # a link is made at its second argument
+            self.folder, self.refused = None, Path(path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,8 @@ def test_whatever_is_refused_the_store_stays_valid_and_the_next_build_completes(
         (root / "log").mkdir(parents=True)
         disk.refuse(root, after)
         if said := attempt(root, "store", "c"):
-            assert f"cannot write {root}" in said
+            named = Path(re.search("cannot write ([^ :]+)", said)[1])
+            assert named == disk.refused or named.parent == disk.refused.parent, said
             assert "No space left on device; make room and run again" in said
             refused += 1
         if disk.folder is not None:  # fewer changes than that
@@ -90,20 +93,32 @@ def test_whatever_is_refused_the_store_stays_valid_and_the_next_build_completes(
     assert refused > 20
 
 
+def write_large(path, suffix):
+    """Write a shard of more than a megabyte."""
+    names = tuple(f"c{i}" for i in range(600))
+    layout = {"axes": ("column",), "columns": names} if suffix else {"axes": ("sample",)}
+    rng = np.random.default_rng(0)
+    rows = [shards.Row(f"{i:032x}", rng.random(600, np.float32)) for i in range(500)]
+    shards.write(Path(path), rows, [], dtype="float32", **layout)
+
+
 def refused_beyond(size, path, suffix):
     """Write a shard where no file may grow beyond `size` bytes."""
-    layout = {"axes": ("column",), "columns": tuple("abc")} if suffix else {"axes": ("sample",)}
-    rows = [shards.Row(f"{i:032x}", np.full(3, i, np.float32)) for i in range(500)]
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     try:
-        shards.write(Path(path), rows, [], dtype="float32", **layout)
+        write_large(path, suffix)
     except SoundstageError as error:
         print(error)
 
 
 @pytest.mark.parametrize("suffix", ["", "parquet"])
 def test_a_shard_that_does_not_fit_is_named_with_its_size(tmp_path, suffix):
-    for size in (0, 100, 5_000):
+    whole = tmp_path / "whole"
+    write_large(whole, suffix)
+    about = whole.stat().st_size / 1e6
+    assert about > 1
+    whole.unlink()
+    for size in (0, 100, 1_000_000):
         code = f"import test_full_disk as t; t.refused_beyond({size}, 'shard', {suffix!r})"
         here = str(Path(__file__).parent)
         said = subprocess.run(
@@ -111,7 +126,8 @@ def test_a_shard_that_does_not_fit_is_named_with_its_size(tmp_path, suffix):
             env=os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])},
         )  # fmt: skip
         assert said.returncode == 0, said.stderr
-        assert said.stdout.startswith("cannot write shard (about 0.0 MB): File too large; make ro")
+        expected = f"cannot write shard (about {about:.1f} MB): File too large; make room"
+        assert said.stdout.startswith(expected)
         assert not list(tmp_path.iterdir())
 
 
