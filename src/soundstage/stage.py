@@ -10,8 +10,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
+from typing import Any
 
 import psutil
 
@@ -32,6 +33,24 @@ def jobs() -> int:
     import joblib  # a quarter of a second that most stages need not wait
 
     return joblib.cpu_count()
+
+
+def in_processes(tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]:
+    """Yield the results of `joblib.delayed` calls, made by `jobs()` processes, and end these.
+
+    By force: of workers that wait for work one holds a lock, and should that one be killed at the
+    end of a run, the others would wait for it for ever, and this process for them.
+    """
+    import joblib
+    from joblib.externals.loky import get_reusable_executor
+
+    n = jobs()
+    return_as = "generator" if ordered else "generator_unordered"
+    try:
+        yield from joblib.Parallel(n, return_as=return_as)(tasks)
+    finally:
+        if n > 1:
+            get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
 
 
 def die_with(pid: int) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
+import psutil
 import pytest
 from computing import (
     DESCRIPTION,
@@ -197,6 +198,22 @@ def test_a_worker_that_dies_before_its_first_clip_is_replaced(make):
     assert make.log.with_name("died").exists()
     assert computed <= 40 + 2 * 4 + 2  # a worker that had begun ends with the other
     assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
+
+
+def test_a_worker_that_hangs_at_the_end_does_not_hang_the_build(make):
+    """One that is killed while it waits for more leaves the others waiting for its lock."""
+
+    def stop(_shard):
+        for process in psutil.Process().children():
+            if "LokyProcess" in " ".join(process.cmdline()):
+                process.suspend()
+                stopped.append(process)
+        return 0.0
+
+    stopped = []
+    make(4, jobs=2, seconds=stop)  # one shard: the callback comes when all is computed
+    assert stopped
+    assert not [p for p in stopped if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_workers_that_always_die_before_their_first_clip_are_an_error(make):

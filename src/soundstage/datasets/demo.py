@@ -157,7 +157,7 @@ def _in_parallel(
     tasks = (joblib.delayed(_task)(os.getpid(), function, each) for each in arguments)
     done = []
     with progress(what, len(arguments), unit) as bar:
-        for result in joblib.Parallel(stage.jobs(), return_as="generator")(tasks):
+        for result in stage.in_processes(tasks):
             done.append(result)
             bar.update()
     return done

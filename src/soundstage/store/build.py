@@ -101,9 +101,7 @@ def _finish_all(
                 for prefix in missing
             )
             try:
-                for prefix, path in joblib.Parallel(stage.jobs(), return_as="generator_unordered")(
-                    tasks
-                ):
+                for prefix, path in stage.in_processes(tasks, ordered=False):
                     finished[prefix] = path
                     bar.update(len(parts[prefix]), seconds=seconds(shards.Shard(path)))
             except BrokenProcessPool as error:
