@@ -35,7 +35,14 @@ MFCC = ("slice", "frame", "coefficient"), (10, 130, 13), "float32"  # ten slices
 STATS = ("column",), (58,), "float32"
 
 
-def store(data: Path, name: str, axes: Sequence[str], shape: Sequence[int], dtype: str) -> Path:
+def store(
+    data: Path,
+    name: str,
+    axes: Sequence[str],
+    shape: Sequence[int],
+    dtype: str,
+    clips: int = CLIPS,
+) -> Path:
     """Fill a store with random rows; return the path of a view of them all."""
 
     def rows(_prefix: str, keys: Sequence[str]) -> Iterator[Row]:
@@ -43,7 +50,7 @@ def store(data: Path, name: str, axes: Sequence[str], shape: Sequence[int], dtyp
             rng = np.random.default_rng(int(key, 16))
             yield Row(key, rng.integers(-128, 128, shape, np.int8).astype(dtype))
 
-    keys = [sha256(str(i).encode()).hexdigest()[:32] for i in range(CLIPS)]
+    keys = [sha256(str(i).encode()).hexdigest()[:32] for i in range(clips)]
     description = Description(
         name=name,
         kind=name,
@@ -62,7 +69,7 @@ def store(data: Path, name: str, axes: Sequence[str], shape: Sequence[int], dtyp
     # One process: the closure above goes to no other.
     with patch.dict(os.environ, SOUNDSTAGE_JOBS="1"):
         build(folder, description, keys, rows, clips_per_shard=CLIPS_PER_SHARD, cache=data / "kept")
-    names = [f"{GENRES[i % len(GENRES)]}.{i:05}" for i in range(CLIPS)]
+    names = [f"{GENRES[i % len(GENRES)]}.{i:05}" for i in range(clips)]
     table = pl.DataFrame({"track": names, "key": keys, "genre": [name[0] for name in names]})
     table = table.with_columns(group="track", reason=pl.lit(None, pl.String))
     split = Split(name="group", seed=0, valid=0.0, test=0.0, folds=None, fold=0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from measure import Line, paired
-from targets.reading import BATCH, CLIPS, PCM8, STATS, store
+from targets.reading import BATCH, CLIPS, MFCC, PCM8, STATS, store
 from torch import nn
 
 from soundstage import registry, training
@@ -20,6 +20,7 @@ from soundstage.params import Training
 from soundstage.progress import progress
 
 CLASSES = 10
+SECOND = ("sample",), (16_000,), "int8"
 
 
 class Held:
@@ -42,12 +43,13 @@ def network(kind: str, shape: Sequence[int], arguments: dict[str, Any]) -> nn.Mo
     return registry.component("models", kind)(tuple(shape), CLASSES, **arguments)
 
 
-def _step(kind: str, X: np.ndarray, *, rounds: int) -> Line:
-    """Measure epochs of our loop against the shortest loop that does the same steps."""
-    y = np.arange(len(X)) % CLASSES
+def _step(kind: str, view: Path, *, rounds: int) -> Line:
+    """Measure epochs of our loop, from the store, against the shortest loop of the same steps."""
+    segments = Segments(view, "train")
+    X, y = segments.batch(range(len(segments)))
     setting = Training(epochs=1, batch_size=BATCH, learning_rate=1e-3)
     model = network(kind, X.shape[1:], {})
-    batches = Batches(Held(X, y), batch_size=BATCH, shuffle_seed=0)
+    batches = Batches(segments, batch_size=BATCH, shuffle_seed=0)
     fit_scalers(model, batches)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
     arrays, labels = torch.from_numpy(X), torch.from_numpy(y)
@@ -106,13 +108,15 @@ def _loader(what: str, view: Path) -> Line:
 def measure() -> list[Line]:
     """Measure the loop and the loader."""
     torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
-    lines = [
-        _step("stats_cnn", rng.standard_normal((320, 58)).astype(np.float32), rounds=51),
-        _step("mfcc_lstm", rng.standard_normal((32, 130, 13)).astype(np.float32), rounds=51),
-        _step("cnn1d_chunk", rng.integers(-128, 128, (16, 16_000), np.int8), rounds=21),
-    ]
+    lines = []
     with tempfile.TemporaryDirectory() as folder:
+        for model, kind, clips, rounds in [
+            ("stats_cnn", STATS, 320, 51),
+            ("mfcc_lstm", MFCC, 10, 51),
+            ("cnn1d_chunk", SECOND, 16, 21),
+        ]:
+            view = store(Path(folder), model, *kind, clips)
+            lines.append(_step(model, view, rounds=rounds))
         for what, name, kind in [
             ("int8 PCM of 30 s", "pcm8", PCM8),
             ("58 columns", "stats", STATS),

@@ -43,7 +43,7 @@ def test_a_feature_that_drifts_fails(project):
     project.run("dvc", "repro", "describe@mel")
     said = project.run("soundstage", "gate", "main", code=1)
     of_mel = said.partition("metrics/features/mel.json")[2].partition("metrics/")[0]
-    [line] = [line for line in of_mel.splitlines() if line.split()[0] == "mean"]
+    [line] = [line for line in of_mel.splitlines() if line.split()[:1] == ["mean"]]
     assert "regression" in line
     assert said.count("regression") == 1
 
