@@ -4,6 +4,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 from project import Project
@@ -25,7 +26,11 @@ def processes(project: Project) -> dict[psutil.Process, list[str]]:
 
 def orphans(project: Project) -> list[psutil.Process]:
     """Return stages, and whatever they started, that still run: all that is not DVC itself."""
-    return [p for p, words in processes(project).items() if not any("dvc" in w for w in words)]
+    return [p for p, words in processes(project).items() if not _is_dvc(words)]
+
+
+def _is_dvc(words: list[str]) -> bool:
+    return any(Path(word).name.partition(".")[0] == "dvc" for word in words)
 
 
 def victim(project: Project, what: str) -> psutil.Process | None:
@@ -39,7 +44,7 @@ def victim(project: Project, what: str) -> psutil.Process | None:
             if what == "worker":
                 workers = (p for p in stage.children() if "popen_loky" in " ".join(p.cmdline()))
                 return next(workers, None)
-            return next(p for p in stage.parents() if p.name() not in {"sh", "bash", "dash"})
+            return next((p for p in stage.parents() if _is_dvc(p.cmdline())), None)
     return None
 
 

@@ -22,10 +22,7 @@ def describe(params: Params, name: str) -> Description:
 
 
 def code(params: Params, name: str) -> dict[str, str]:
-    """Return the files of code that shape a waveform or feature, and their digests.
-
-    Comments and docstrings do not count, so neither does DVC run a stage again for them.
-    """
+    """Return the files of code that shape a waveform or feature, and their digests."""
     if name in params.top.waveforms:
         return fingerprint.code(Path(audio.__file__))
     feature = params.features[name]

@@ -49,7 +49,7 @@ def in_processes(tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]
     try:
         yield from joblib.Parallel(n, return_as=return_as)(tasks)
     finally:
-        if n > 1:
+        if n > 1:  # where the pool is broken already, loky ends another that never starts
             get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
 
 

@@ -84,7 +84,7 @@ def test_an_experiment_reruns_only_its_models_chain(project):
     # Another feature's parameters are stale: the chosen model does not read it.
     project.replace("nperseg: 256", "nperseg: 128")
     said = project.run("dvc", "exp", "run", "-S", "model=stats_cnn", "evaluate")
-    assert project.stages_run(said) == {"check", "fetch", "train", "evaluate"}
+    assert project.stages_run(said) == {"fetch", "train", "evaluate"}
     assert metrics(project)["model"] == "stats_cnn"
     said = project.run("dvc", "exp", "show", "--json")
     assert "stats_cnn" in said
@@ -102,10 +102,10 @@ def test_a_models_own_feature_is_recomputed(project):
 def test_a_new_feature_invalidates_nothing(project):
     project.add_slow_feature()
     status = json.loads(project.run("dvc", "status", "--json"))
-    assert set(status) == {"check", "fetch", "features@slow", "describe@slow"}
+    assert set(status) == {"fetch", "features@slow", "describe@slow"}
     project.environment["SLOW_LOG"] = str(project.log)
     said = project.run("dvc", "repro", "features@slow")
-    assert project.stages_run(said) == {"check", "fetch", "features@slow"}
+    assert project.stages_run(said) == {"fetch", "features@slow"}
     assert project.computed() == 30
 
 
@@ -115,7 +115,7 @@ def test_a_mistake_stops_the_run_before_anything_is_computed(project):
     said = project.run("dvc", "repro", code=None)
     assert "features.mel.n_ftt: no such parameter; did you mean 'n_fft'?" in said
     assert "target: must be 'auto', 'genre' or 'tags', got 'gerne'" in said
-    assert project.stages_run(said) == {"check"}
+    assert project.stages_run(said) == {"fetch"}
     assert "Traceback" not in said
 
 
@@ -135,7 +135,7 @@ def test_another_model_runs(project, model):
     project.commit()
     said = project.run("dvc", "exp", "run", "-S", f"model={model}", "evaluate")
     ran = project.stages_run(said)
-    assert ran <= {"check", "fetch", f"views@{model}", "train", "evaluate"}
+    assert ran <= {"fetch", f"views@{model}", "train", "evaluate"}
     assert metrics(project)["model"] == model
 
 

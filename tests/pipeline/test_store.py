@@ -33,7 +33,8 @@ def test_code_counts_and_comments_do_not(counting):
     file = counting.root / "src" / "soundstage" / "features" / "slow.py"
     file.write_text(file.read_text().replace("import time\n", "import time  # to wait\n"))
     said = counting.run("dvc", "repro", "features@slow")
-    assert counting.stages_run(said) == {"check", "fetch"}
+    assert "features@slow" in counting.stages_run(said)  # DVC sees another file
+    assert counting.computed() == 0
     assert counting.store("slow") == before
     file.write_text(file.read_text().replace("y[:sr]", "y[: sr // 2]"))
     counting.run("dvc", "repro", "features@slow")

@@ -165,7 +165,7 @@ def test_gc_keeps_what_an_earlier_commit_and_an_experiment_need(counting):
     counting.run("dvc", "repro", "features@slow")
     before = {f.name for f in shelves.iterdir()}
     assert "every finished shard is needed" in counting.run("soundstage", "gc", "--yes")
-    counting.run("dvc", "exp", "remove", "--all-commits", "-A")
+    counting.run("dvc", "exp", "remove", "-A")
     counting.run("soundstage", "gc", "--yes")
     assert len(before - {f.name for f in shelves.iterdir()}) == 1
 
@@ -194,7 +194,7 @@ def test_what_only_an_earlier_commit_needs_is_verified_too(counting):
     said = counting.run("soundstage", "verify", code=1)
     assert f"{old}: damaged" in said
     assert f"{of_listing}: damaged" in said
-    assert "a run of the commit that needs it makes it again" in counting.run(
+    assert "`dvc fetch`, or a run of its commit, brings it back" in counting.run(
         "soundstage", "repair"
     )
     assert "all as written" in counting.run("soundstage", "verify")

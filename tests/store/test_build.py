@@ -213,7 +213,10 @@ def test_a_worker_that_hangs_at_the_end_does_not_hang_the_build(make):
     stopped = []
     make(4, jobs=2, seconds=stop)  # one shard: the callback comes when all is computed
     assert stopped
-    assert not [p for p in stopped if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    left = [p for p in stopped if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    for process in left:
+        process.kill()
+    assert not left
 
 
 def test_workers_that_always_die_before_their_first_clip_are_an_error(make):

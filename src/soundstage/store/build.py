@@ -35,7 +35,7 @@ Compute = Callable[[str, Sequence[str]], Iterator[Row | Rejection]]
 Crashed = Callable[[str], Rejection]
 
 
-# How often workers may die with no clip in hand, as when one is killed while it starts.
+# How often in a row workers may die with no clip in hand, as when one is killed while it starts.
 _IDLE_DEATHS = 2
 
 
@@ -63,7 +63,7 @@ def build(
 
     When a worker dies, the clips that were in hand are computed again, each in a process of its
     own, by `alone` (default: `compute`); `crashed` decides on one that dies again. If none was in
-    hand, others take the worker's place; the third time it is an error.
+    hand, others take the worker's place; the third time in a row it is an error.
 
     Where the shelf lacks shards, as in a fresh clone, it takes in those that `committed` fetches;
     it is given the SHA-256 of those that are here.
@@ -102,7 +102,7 @@ def _finish_all(
             )
             try:
                 for prefix, path in stage.in_processes(tasks, ordered=False):
-                    finished[prefix] = path
+                    finished[prefix], idle_deaths = path, 0
                     bar.update(len(parts[prefix]), seconds=seconds(shards.Shard(path)))
             except BrokenProcessPool as error:
                 idle_deaths += not _second_look(shelf, keys, looked_at, alone, crashed)

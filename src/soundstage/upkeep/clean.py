@@ -1,6 +1,5 @@
 """`soundstage gc`: finished shards on the shelf that no commit or experiment needs."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from soundstage.params import Params
 from soundstage.store.description import intact
 from soundstage.store.read import Feature
 from soundstage.store.shelf import in_use, said_sha256
+from soundstage.upkeep.recorded import md5
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ def _listed(index: Mapping[str, Any]) -> Names:
     return {(index["fingerprint"], entry["sha256"]) for entry in index["shards"]}
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
 def _see_to_it(path: Path, whole: bool) -> None:
     if not whole:
         raise SoundstageError(f"{path}: damaged; run `soundstage repair` first")
@@ -72,12 +67,12 @@ def _committed(repo: Repo) -> tuple[Names, int]:
             own = Path(out.cache.oid_to_path(out.hash_info.value))
             if not own.exists():
                 continue
-            _see_to_it(own, _md5(own) == out.hash_info.value.removesuffix(".dir"))
+            _see_to_it(own, md5(own) == out.hash_info.value.removesuffix(".dir"))
             try:
                 listing = {parts: oid for parts, _, oid in out.get_obj() or ()}
                 index = Path(out.cache.oid_to_path(listing[("index.json",)].value))
                 content = json.loads(index.read_text("utf-8"))
-            except FileNotFoundError:
+            except (FileNotFoundError, KeyError):
                 continue  # not in the cache
             except ValueError:
                 content = {}

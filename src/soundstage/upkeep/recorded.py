@@ -1,10 +1,14 @@
 """What DVC's cache holds: of the last run, with the files of the project, and of all others."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 from dvc.repo import Repo
+
+_OID = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,27 @@ class Cached:
     out: Path | None = None
 
 
+def md5(path: Path) -> str:
+    """Return the MD5 of a file's bytes, in hex digits."""
+    with path.open("rb") as file:
+        return file_digest(file, "md5").hexdigest()
+
+
 def cached(repo: Repo) -> Iterator[Cached]:
-    """Yield the objects of DVC's cache: those that dvc.lock refers to, then the others."""
+    """Yield the objects of DVC's cache: those that dvc.lock refers to, then the others.
+
+    Of a cache outside the project, which others may share, only the former.
+    """
     known = set()
     for found in _of_lock(repo):
         known.add(found.file)
         yield found
-    for oid in repo.cache.local.all():
-        file = Path(repo.cache.local.oid_to_path(oid))
-        if file not in known:
-            yield Cached(file, oid.removesuffix(".dir"))
+    cache = repo.cache.local
+    if Path(cache.path).is_relative_to(repo.root_dir):
+        for oid in cache.all():
+            file = Path(cache.oid_to_path(oid))
+            if file not in known and _OID.fullmatch(oid):  # others are being written
+                yield Cached(file, oid.removesuffix(".dir"))
 
 
 def _of_lock(repo: Repo) -> Iterator[Cached]:

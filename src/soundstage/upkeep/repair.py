@@ -101,7 +101,9 @@ def _mend_cache(objects: list[Cached]) -> list[str]:
             lost.add(cached.out)
         cached.file.unlink()
         if not cached.out:
-            done.append(f"{cached.file}: removed; a run of the commit that needs it makes it again")
+            done.append(
+                f"{cached.file}: removed; `dvc fetch`, or a run of its commit, brings it back"
+            )
     with Repo() as repo:
         outs = {Path(out.fs_path).relative_to(repo.root_dir): out for out in repo.index.outs}
         for name in sorted({cached.out for cached in objects if cached.out}):

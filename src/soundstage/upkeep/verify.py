@@ -4,7 +4,7 @@ The store and the shelf state the SHA-256 of each shard, DVC's cache the MD5 of 
 hard links all three are names of one file, which is read once.
 """
 
-import hashlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from soundstage.progress import progress
 from soundstage.store.read import Feature
 from soundstage.store.shards import Shard
 from soundstage.store.shelf import said_sha256, sha256
-from soundstage.upkeep.recorded import Cached, cached
+from soundstage.upkeep.recorded import Cached, cached, md5
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,15 @@ class Claim:
     cached: Cached | None = None
 
     def holds(self) -> bool:
-        """Read the file, and tell whether it is as claimed; one that cannot be read is not."""
+        """Read the file, and tell whether it is there and as claimed, each sector readable."""
         try:
-            if self.algorithm == "sha256":
-                return sha256(self.path) == self.digest
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, self.algorithm).hexdigest() == self.digest
-        except OSError:
+            return (sha256 if self.algorithm == "sha256" else md5)(self.path) == self.digest
+        except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return False
+            raise SoundstageError(f"{self.path}: cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
