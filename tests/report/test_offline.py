@@ -48,12 +48,12 @@ def test_bundle_that_is_there_is_kept(tmp_path):
 
 
 def test_bundle_is_not_left_half_written(tmp_path, monkeypatch):
-    def full(self, text, encoding):
-        with self.open("w", encoding=encoding) as file:
-            file.write(text[:1000])
+    def full(self, content):
+        with self.open("wb") as file:
+            file.write(content[:1000])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(SoundstageError, match="No space left"):
         offline.write_bundle(tmp_path / "vega.js")
     assert list(tmp_path.iterdir()) == []

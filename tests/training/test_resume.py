@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -100,12 +101,14 @@ def test_a_state_is_saved_whole_or_not_at_all(stopped, tmp_path, trained, monkey
     (state,) = states(tmp_path)
     before = state.read_bytes()
 
-    def half(_tensors, file, _metadata):
-        file.write_bytes(before[:1000])
+    write = Path.write_bytes
+
+    def half(path, content):
+        write(path, bytes(content)[:1000])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume, "save_file", half)
+        patch.setattr(Path, "write_bytes", half)
         with pytest.raises(KeyboardInterrupt):
             fitted(STATS_CNN, stopped, tmp_path, epochs=4)
     assert state.read_bytes() == before
@@ -166,7 +169,7 @@ def test_two_at_once_may_share_a_state(view, tmp_path, trained, monkeypatch):
 def test_saving_takes_a_small_share_of_the_time(seconds, expected, view, tmp_path, monkeypatch):
     """With epochs that cost nothing, only the first is saved; with long ones each."""
     clock, saves = SimpleNamespace(now=0.0), []
-    real = resume.save_file
+    real = resume.save
 
     def train(_):
         clock.now += seconds
@@ -174,11 +177,11 @@ def test_saving_takes_a_small_share_of_the_time(seconds, expected, view, tmp_pat
     def save_slowly(*given):
         saves.append(clock.now)
         clock.now += 1.0
-        real(*given)
+        return real(*given)
 
     monkeypatch.setattr(resume, "SHARE", 0.05)
     monkeypatch.setattr(resume.time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(resume, "save_file", save_slowly)
+    monkeypatch.setattr(resume, "save", save_slowly)
     before_epochs(monkeypatch, train)
     fitted(STATS_CNN, view(), tmp_path, epochs=4)
     assert len(saves) == expected
