@@ -20,9 +20,20 @@ from music import music
 from project import Project
 from tqdm import tqdm
 
+from soundstage.files import write_bytes
+
 CLIPS, CLIPS_PER_SHARD, JOBS, SR = 64, 4, 2, 16000
 # What a kill may cost: each worker's unfinished shard, and the clips in hand once more, each alone.
 LOST = JOBS * CLIPS_PER_SHARD + JOBS
+
+PAGE = Path("docs/soak.md")
+HEAD = """# Kills
+
+Written by `python benchmarks/soak.py`, which kills DVC, the stage or a worker at random moments, in
+the workspace, with `--temp` or in the queue, and checks each time what is left. A run a line; each
+ended without a fault. "Too late" came those kills that found the work already done.
+
+"""
 
 
 def project_on(root: Path, clips: Path) -> Project:
@@ -84,17 +95,20 @@ def soak(root: Path, kills: int, seed: int) -> str:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Read the command line, and add a line to the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         said = soak(Path(folder), arguments.kills, arguments.seed)
-    print(
+    line = (
         f"{arguments.kills} kills (seed {arguments.seed}; {said}): no orphan, no torn shard, no "
         "finished shard lost, the bytes of an undisturbed run"
     )
+    print(line)
+    before = PAGE.read_text("utf-8") if PAGE.exists() else HEAD
+    write_bytes(PAGE, f"{before}* {line}\n".encode())
 
 
 if __name__ == "__main__":
