@@ -77,7 +77,7 @@ def _commands(values: Mapping[str, Any], goals: list[str]) -> Iterator[list[str]
     order: dict[str, None] = {}
 
     def need(name: str) -> None:
-        for dep in stages[name]["deps"]:
+        for dep in stages[name].get("deps", []):
             if dep in maker:
                 need(maker[dep])
         order[name] = None
