@@ -81,6 +81,12 @@ class Project:
         project.replace("clips_per_shard: 16", f"clips_per_shard: {clips_per_shard}")
         return project
 
+    def publish(self, remote: Path) -> None:
+        """Push what DVC keeps to a folder, and commit that it is the remote."""
+        self.run("dvc", "remote", "add", "-d", "disk", str(remote))
+        self.run("dvc", "push", "-q")
+        self.commit("a remote")
+
     def clone(self, root: Path) -> "Project":
         """Clone this project's repository."""
         self.run("git", "clone", "-q", ".", str(root))

@@ -89,9 +89,7 @@ def test_other_bytes_make_a_track_stale(growing):
 
 
 def test_a_fresh_clone_adds_a_track_with_one_extraction(growing, tmp_path):
-    growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
-    growing.run("dvc", "push", "-q")
-    growing.commit("a remote")
+    growing.publish(tmp_path / "remote")
     fresh = growing.clone(tmp_path / "fresh")
     fresh.run("dvc", "pull", "-q")
     assert fresh.store() == growing.store()
@@ -102,9 +100,7 @@ def test_a_fresh_clone_adds_a_track_with_one_extraction(growing, tmp_path):
 
 
 def test_a_fresh_clone_trains_with_its_view_alone(growing, tmp_path):
-    growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
-    growing.run("dvc", "push", "-q")
-    growing.commit("a remote")
+    growing.publish(tmp_path / "remote")
     fresh = growing.clone(tmp_path / "fresh")
     fresh.run("dvc", "pull", "-q", "data/views/svm.parquet")
     fresh.replace("C: 1.0", "C: 2.0")
@@ -117,9 +113,7 @@ def test_a_fresh_clone_trains_with_its_view_alone(growing, tmp_path):
 
 
 def test_two_branches_of_two_machines_merge_without_extraction(growing, tmp_path):
-    growing.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
-    growing.run("dvc", "push", "-q")
-    growing.commit("a remote")
+    growing.publish(tmp_path / "remote")
     other = growing.clone(tmp_path / "other")
     other.run("dvc", "pull", "-q")
     other.music = growing.music

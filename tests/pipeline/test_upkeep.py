@@ -206,9 +206,7 @@ def test_what_only_an_earlier_commit_needs_is_verified_too(counting):
 
 
 def test_in_a_fresh_clone_only_the_damaged_row_is_computed_again(counting, tmp_path):
-    counting.run("dvc", "remote", "add", "-d", "disk", str(tmp_path / "remote"))
-    counting.run("dvc", "push", "-q")
-    counting.commit("a remote")
+    counting.publish(tmp_path / "remote")
     fresh = counting.clone(tmp_path / "fresh")
     fresh.run("dvc", "pull", "-q")
     before = fresh.store()
