@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import polars as pl
 import pytest
@@ -121,6 +122,31 @@ def test_a_feature_is_its_function_of_the_source_and_hands_rejections_on(run):
     expected = function(store["pcm8"]["bass/bassists1/bass2"], 16000, **arguments)
     np.testing.assert_array_equal(store["psd"]["bass/bassists1/bass2"], expected)
     assert store["psd"].index["source"] == "pcm8"
+
+
+def test_a_feature_states_the_rate_of_the_source_that_it_was_made_from(run):
+    """And not the one that params.yaml asks for by now, which the source does not have yet."""
+    run()
+    waveforms = dict(run.params.top.waveforms)
+    waveforms["pcm8"] = waveforms["pcm8"].model_copy(update={"sr": 8000})
+    top = run.params.top.model_copy(update={"waveforms": waveforms})
+    extract(replace(run.params, top=top), "psd")
+    store = open_store(paths.STORE)
+    assert store["psd"].index["sample_rate"] == store["pcm8"].index["sample_rate"] == 16000
+
+
+def test_no_feature_is_made_of_a_damaged_row(run):
+    run()
+    shard = next(open_store(paths.STORE)["pcm8"].shards())
+    with h5py.File(shard.path) as file:
+        place = file["data"].id.get_offset()
+    with shard.path.open("r+b") as file:
+        file.seek(place + 1000)
+        byte = file.read(1)[0]
+        file.seek(place + 1000)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(SoundstageError, match=rf"row {shard.keys[0]} is damaged; run `soundst"):
+        extract(run.params, "psd")
 
 
 def test_renaming_a_file_computes_nothing(run):

@@ -204,6 +204,27 @@ def quantise(y: np.ndarray, dtype: str) -> np.ndarray:
     raise ValueError(f"dtype {dtype!r}: a waveform is int8, int16, float16 or float32")
 
 
+def waveform(
+    path: Path, sr: int, dtype: str, limits: Limits
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Decode an audio file to what the store keeps of it.
+
+    Returns
+    -------
+    (n,) of `dtype`, see `quantise`; and what is noted along with it: `channels`, what `level`
+    gives, and 1 or 0 for each of `WARNINGS`.
+
+    Raises
+    ------
+    RejectedAudioError
+        As `decode`.
+    """
+    clip = decode(path, sr, limits)
+    stored = quantise(clip.y, dtype)
+    warned = {name: float(name in clip.warnings) for name in WARNINGS}
+    return stored, {"channels": float(clip.channels), **level(clip.y, stored), **warned}
+
+
 def samples(stored: np.ndarray) -> np.ndarray:
     """Return a stored waveform as features read it: PCM-8 as it is, others as float32.
 

@@ -45,15 +45,11 @@ class _Decode:
             file = self.root / path_of[key]
             if not _is(file, key):
                 raise SoundstageError(f"{file}: changed since it was listed; run again")
+            sr, dtype = self.waveform.sr, self.waveform.dtype
             try:
-                clip = audio.decode(file, self.waveform.sr, self.limits)
+                yield Row(key, *audio.waveform(file, sr, dtype, self.limits))
             except audio.RejectedAudioError as verdict:
                 yield Rejection(key, verdict.reason, verdict.message)
-                continue
-            stored = audio.quantise(clip.y, self.waveform.dtype)
-            measured = {"channels": float(clip.channels), **audio.level(clip.y, stored)}
-            warned = {name: float(name in clip.warnings) for name in audio.WARNINGS}
-            yield Row(key, stored, measured | warned)
 
 
 def _is(file: Path, key: str) -> bool:
@@ -163,13 +159,14 @@ class _Extract:
             if key in shard.rejections:
                 yield shard.rejections[key]
                 continue
+            row = shard.row(key)  # refused if damaged: what is made of it would look intact
             try:
                 array = function(
-                    prepare(shard.array(key)), source.index["sample_rate"], **self.feature.arguments
+                    prepare(row.array), source.index["sample_rate"], **self.feature.arguments
                 )
             except ValueError as error:
                 raise SoundstageError(f"{self.feature.name}: clip {key}: {error}") from error
-            yield Row(key, array, source=shard.sources.get(key, ""))
+            yield Row(key, array, source=row.source)
 
 
 def extract(params: Params, name: str) -> None:
@@ -178,7 +175,11 @@ def extract(params: Params, name: str) -> None:
     source = Feature(paths.STORE / feature.input)
     supply = catalogue.Supply(params.dataset, name)
     # The source as it is, should it be another than params.yaml now describes.
-    description = replace(describe(params, name), source_fingerprint=source.index["fingerprint"])
+    description = replace(
+        describe(params, name),
+        source_fingerprint=source.index["fingerprint"],
+        sample_rate=source.index["sample_rate"],
+    )
 
     def crashed(key: str) -> Rejection:
         path = _paths(paths.FILES, [key]).get(key, key)
@@ -201,6 +202,8 @@ def _audio_seconds(source: Feature, shard: Shard) -> float:
     """Return how much audio a feature's shard was made from; 0 where the source is no waveform."""
     if source.index["kind"] != "waveform":
         return 0.0
-    originals = ((source.shard_of(key), key) for key in shard.keys if key in source)
-    samples = sum(original.shapes[original.position(key)][0] for original, key in originals)
+    originals = ((source.shard_of(key), key) for key in shard.keys if source.accounts_for(key))
+    samples = sum(  # a row that came with the data set may have no waveform
+        original.shapes[original.position(key)][0] for original, key in originals if key in original
+    )
     return samples / source.index["sample_rate"]

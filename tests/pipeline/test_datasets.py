@@ -253,18 +253,20 @@ def clips(tmp_path):
 
 
 def test_magnatagatune(run, tmp_path, clips, capsys):
-    """Of three clips there are analyses, of which one is cut off."""
+    """Of four clips there are analyses; one is cut off, and of one the clip is no audio."""
     root = tmp_path / "mtt"
-    texts = (analysis(90), analysis(120), analysis(150)[:-20])
-    paths = [root / "mp3_echonest_xml" / f"{clip.path}.xml" for clip in clips[:3]]
+    texts = (analysis(90), analysis(120), analysis(150)[:-20], analysis(180))
+    analysed = [*clips[:3], clips[-2]]
+    paths = [root / "mp3_echonest_xml" / f"{clip.path}.xml" for clip in analysed]
+    (root / clips[-2].path).write_bytes(b"no sound")
     for path, text in zip(paths, texts, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     svm = {"kind": "svm", "input": "echonest"}
     finished = run({"kind": "magnatagatune", "root": str(root), "tags": "top10"}, svm)
     ingest, test = finished.metrics("ingest/audio22k"), finished.metrics("test")
-    assert (ingest["listed"], ingest["quarantined"], ingest["expected"]) == (26, 1, 1)
-    assert (ingest["files_missing"], ingest["odd_length"]) == (25_863 - 26, 25)
+    assert (ingest["listed"], ingest["quarantined"], ingest["expected"]) == (26, 2, 1)
+    assert (ingest["files_missing"], ingest["odd_length"]) == (25_863 - 26, 24)
     assert (test["split"], test["target"]) == ("official_folder_clean", "tags")
     assert (test["n_listed"], test["n_quarantined"], test["n_scored"]) == (8, 0, 8)
     assert set(test["clip"]["class"]) == {"guitar", "slow", "techno"}
@@ -274,11 +276,12 @@ def test_magnatagatune(run, tmp_path, clips, capsys):
 
     store = open_store(finished.folder / "data/store")
     for feature in ("echonest_events", "echonest"):
-        assert sources(store[feature]) == {"The Echo Nest": 2, "": 23}
+        assert sources(store[feature]) == {"The Echo Nest": 3, "": 22}
     tempo = store["echonest"].index["columns"].index("tempo")
-    names = [f"{clip.number:05}-{clip.path[2:].removesuffix('.mp3')}" for clip in clips[:3]]
-    assert [store["echonest"][name][tempo] for name in names[:2]] == [90, 120]
-    assert store["echonest"][names[2]][tempo] != 150
+    names = [f"{clip.number:05}-{clip.path[2:].removesuffix('.mp3')}" for clip in analysed]
+    found = [store["echonest"][name][tempo] for name in names]
+    assert (found[0], found[1], found[3]) == (90, 120, 180)
+    assert found[2] != 150
     said = capsys.readouterr().out
     assert f"warning: {paths[2]}:" in said
     assert str(paths[1]) not in said

@@ -83,6 +83,16 @@ def test_a_missing_clip_is_an_error_that_names_it(data, clip, message):
         ss.open(data / "store")["mel"][clip]
 
 
+def test_what_has_an_array_is_in_it(data):
+    mel = ss.open(data / "store")["mel"]
+    assert list(mel) == KEYS[:4]
+    assert all(key in mel for key in mel)
+    assert "t3" in mel
+    for absent in ("t5", KEYS[4], "t33", "reel.00000", "bed", "f" * 32):  # rejected, or no clip
+        assert absent not in mel
+    assert mel.accounts_for(KEYS[4])
+
+
 def test_a_missing_feature_or_store(data):
     assert list(ss.open(data / "store")) == ["mel"]
     with pytest.raises(ss.SoundstageError, match="no 'mell'; did you mean 'mel'"):

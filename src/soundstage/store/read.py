@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from string import hexdigits
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,8 @@ class Feature:
     """One folder of the store, a waveform or a feature: clip -> array.
 
     Indexing takes a track's name or a content hash and returns a read-only array with the axes,
-    dtype and unit that `index` states. A clip that is missing is an error that says why.
+    dtype and unit that `index` states. A clip that is missing is an error that says why; `in` tells
+    whether there is an array, and iteration gives the content hashes of those that have one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,16 +76,24 @@ class Feature:
             raise SoundstageError(f"{self.folder}: no shard for {key}; run `dvc repro`")
         return self.shard(prefix)
 
-    def __contains__(self, key: str) -> bool:
-        """Tell whether it accounts for a content hash, with a row or a reason why there is none."""
+    def accounts_for(self, key: str) -> bool:
+        """Tell whether it has a row for a content hash, or a reason why there is none."""
         prefix = shard_of(key, self._files)
         if prefix is None:
             return False
         shard = self.shard(prefix)
         return key in shard or key in shard.rejections
 
+    def __contains__(self, clip: str) -> bool:
+        """Tell whether a clip has an array, by track name or content hash."""
+        key = self._tracks.get(clip, clip)
+        return _is_hash(key) and self.accounts_for(key) and key in self.shard_of(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for shard in self.shards() for key in shard.keys)
+
     @cached_property
-    def _tracks(self) -> dict[str, str]:
+    def _tracks(self) -> dict[str, str | None]:
         tracks = self.folder.parent.parent / "tracks.parquet"
         if not tracks.exists():
             return {}
@@ -96,7 +105,7 @@ class Feature:
         key = self._tracks.get(clip, clip)
         if key is None:
             raise SoundstageError(f"{clip}: the track has no file that can be read")
-        if len(key) != KEY_LENGTH or not set(key) <= set(hexdigits):
+        if not _is_hash(key):
             raise SoundstageError(f"no track {clip!r}; {nearest(clip, self._tracks)}")
         shard = self.shard_of(key)
         if key in shard.rejections:
@@ -129,6 +138,10 @@ class Feature:
     def rejections(self) -> dict[str, Rejection]:
         """Return content hash -> why it has no row."""
         return {key: why for shard in self.shards() for key, why in shard.rejections.items()}
+
+
+def _is_hash(key: str | None) -> TypeGuard[str]:
+    return key is not None and len(key) == KEY_LENGTH and set(key) <= set(hexdigits)
 
 
 class Store(Mapping[str, Feature]):

@@ -97,7 +97,7 @@ def _of_feature(
         found.append(f"it was made from another {description.source}")
     if key is None or found:
         return found
-    if key not in feature:
+    if not feature.accounts_for(key):
         return ["this file is new to it"]
     rejection = feature.shard_of(key).rejections.get(key)
     return [f"quarantined ({rejection.reason}): {rejection.message}"] if rejection else []
