@@ -79,15 +79,20 @@ class Die(Compute):
         for result in super().__call__(prefix, wanted):
             if result.key == self.at and not (self.once and self.died.exists()):
                 self.died.touch()
-                faulthandler.disable()
-                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-                os.kill(os.getpid(), self.by)
-                time.sleep(10)
+                _die(self.by)
             yield result
 
     @property
     def died(self):
         return self.log.with_name("died")
+
+
+def _die(by=signal.SIGSEGV):
+    """End this process, without a traceback and a core file."""
+    faulthandler.disable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.kill(os.getpid(), by)
+    time.sleep(10)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,24 @@ class Late(Compute):
         for result in super().__call__(prefix, wanted):
             late = result.key == self.at
             yield Rejection(result.key, "timeout", "took more than 1 s") if late else result
+
+
+@dataclass(frozen=True)
+class DieBesideLate(Compute):
+    """As Compute, but one key takes two seconds, too long, and others end the process at once."""
+
+    late: str = ""
+    deadly: tuple[str, ...] = ()
+
+    def __call__(self, prefix, wanted):
+        for result in super().__call__(prefix, wanted):
+            if result.key in self.deadly:
+                _die()
+            if result.key == self.late:
+                time.sleep(2)
+                yield Rejection(result.key, "timeout", "took more than 1 s")
+            else:
+                yield result
 
 
 @dataclass(frozen=True)

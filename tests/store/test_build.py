@@ -13,6 +13,7 @@ from computing import (
     Compute,
     DeadOnArrival,
     Die,
+    DieBesideLate,
     Exit,
     Fail,
     Late,
@@ -158,10 +159,22 @@ def test_a_clip_that_kills_again_is_an_error_that_names_it_and_a_rerun_goes_on(m
     assert content(folder) == content(make(40, folder="afresh", cache="c2")[0])
 
 
-def test_a_clip_that_crashes_and_then_times_out_alone_has_crashed(make):
+def test_a_clip_that_crashes_and_then_times_out_alone_has_timed_out(make):
+    """It is not tried a third time, which would end the workers again, but in the next run."""
     build = partial(make, 40, jobs=2, compute=Die(make.log, LAST), crashed=quarantine)
     folder, _ = build(alone=Late(make.log, LAST))
-    assert Feature(folder).rejections()[LAST] == quarantine(LAST)
+    assert Feature(folder).rejections()[LAST].reason == "timeout"
+    assert LAST not in Feature(make(40, folder="again")[0]).rejections()
+
+
+def test_a_slow_clip_does_not_crash_because_others_do(make):
+    """Two clips that do end its worker twice while it is in hand."""
+    one, two, three = list(partition(keys(40), 4).values())[:3]
+    late, deadly = one[-1], (two[0], three[0])
+    compute = DieBesideLate(make.log, late, deadly)
+    folder, _ = make(40, jobs=2, compute=compute, crashed=quarantine)
+    reasons = {key: why.reason for key, why in Feature(folder).rejections().items()}
+    assert [reasons[key] for key in (late, *deadly)] == ["timeout", "crashed", "crashed"]
 
 
 def test_an_error_of_the_second_look_is_the_builds(make):

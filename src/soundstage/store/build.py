@@ -62,8 +62,9 @@ def build(
     depend on how many. Finished shards stay in `cache` if the build fails or is killed.
 
     When a worker dies, the clips that were in hand are computed again, each in a process of its
-    own, by `alone` (default: `compute`); `crashed` decides on one that dies again. If none was in
-    hand, others take the worker's place; the third time in a row it is an error.
+    own, by `alone` (default: `compute`), and what that gives holds; `crashed` decides on one that
+    dies again. If none was in hand, others take the worker's place; the third time in a row it is
+    an error.
 
     Where the shelf lacks shards, as in a fresh clone, it takes in those that `committed` fetches;
     it is given the SHA-256 of those that are here.
@@ -89,15 +90,21 @@ def _finish_all(
     """Return the path on the shelf of every part's shard, made if need be."""
     name, keys = shelf.description.name, {key for members in parts.values() for key in members}
     finished = shelf.finished(parts)
-    looked_at: set[str] = set()
     idle_deaths = 0
-    _second_look(shelf, keys, looked_at, alone, crashed)
+    settled = _second_look(shelf, keys, alone, crashed)
     shelf.sweep()
     done = sum(len(parts[prefix]) for prefix in finished)
     with progress(name, len(keys), "clips", initial=done) as bar:
         while missing := [prefix for prefix in parts if prefix not in finished]:
             tasks = (
-                joblib.delayed(_finish)(shelf, prefix, parts[prefix], compute, os.getpid())
+                joblib.delayed(_finish)(
+                    shelf,
+                    prefix,
+                    members := parts[prefix],
+                    compute,
+                    os.getpid(),
+                    {key: settled[key] for key in members if key in settled},
+                )
                 for prefix in missing
             )
             try:
@@ -105,7 +112,9 @@ def _finish_all(
                     finished[prefix], idle_deaths = path, 0
                     bar.update(len(parts[prefix]), seconds=seconds(shards.Shard(path)))
             except BrokenProcessPool as error:
-                idle_deaths += not _second_look(shelf, keys, looked_at, alone, crashed)
+                found = _second_look(shelf, keys, alone, crashed)
+                settled |= found
+                idle_deaths += not found
                 if idle_deaths > _IDLE_DEATHS:
                     raise SoundstageError(
                         f"{name}: worker processes die with no clip in hand (out of memory, or "
@@ -115,14 +124,22 @@ def _finish_all(
 
 
 def _finish(
-    shelf: Shelf, prefix: str, members: Sequence[str], compute: Compute, parent: int
+    shelf: Shelf,
+    prefix: str,
+    members: Sequence[str],
+    compute: Compute,
+    parent: int,
+    settled: Mapping[str, Row | Rejection],
 ) -> tuple[str, Path]:
-    """Make one shard, in a worker process perhaps; return its prefix and its path on the shelf."""
+    """Make one shard, in a worker process perhaps; return its prefix and its path on the shelf.
+
+    Members that are `settled` are not computed, whatever the shelf says.
+    """
     if os.getpid() != parent:
         stage.die_with(parent)
     if here := shelf.finished({prefix: members}):
         return prefix, here[prefix]  # another run was faster
-    known = shelf.rows(prefix, members)
+    known = shelf.rows(prefix, members) | settled
     fresh = [key for key in members if key not in known]
     if fresh:
         note = shelf.note(parent)
@@ -164,19 +181,18 @@ def _first_alone(
 
 
 def _second_look(
-    shelf: Shelf, keys: set[str], looked_at: set[str], compute: Compute, crashed: Crashed
-) -> int:
-    """Compute alone each clip that a dead worker had in hand; return how many there were.
+    shelf: Shelf, keys: set[str], compute: Compute, crashed: Crashed
+) -> dict[str, Row | Rejection]:
+    """Compute alone each clip that a dead worker had in hand; return what that gave.
 
-    The rows lie on the shelf afterwards, as shards of one member each. `looked_at` gathers the
-    clips: one that is in a dead worker's hand once more has crashed for good.
+    It lies on the shelf too, as shards of one member each.
     """
-    suspects = [key for key in shelf.in_hand(os.getpid()) if key in keys]
-    for key in suspects:
-        if key in looked_at or not _computed_alone(shelf, key, compute):
+    found: dict[str, Row | Rejection] = {}
+    for key in keys.intersection(shelf.in_hand(os.getpid())):
+        if not _computed_alone(shelf, key, compute):
             shelf.put(bits(key), [key], {key: crashed(key)})
-        looked_at.add(key)
-    return len(suspects)
+        found |= shelf.rows(bits(key), [key], transient=True)
+    return found
 
 
 _KILLED = {-9, -15, -2}  # by somebody else: not the clip's fault
@@ -207,7 +223,7 @@ def _computed_alone(shelf: Shelf, key: str, compute: Compute) -> bool:
 def _finish_alone(shelf: Shelf, key: str, compute: Compute, parent: int, error: Connection) -> None:
     """Make a shard of one clip; what goes wrong is sent to the build."""
     try:
-        _finish(shelf, bits(key), [key], compute, parent)
+        _finish(shelf, bits(key), [key], compute, parent, {})
     except SoundstageError as known:
         error.send(str(known))
     except BaseException as unexpected:

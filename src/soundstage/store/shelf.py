@@ -63,8 +63,13 @@ class Shelf:
         stems = {prefix: _stem(prefix, members) for prefix, members in parts.items()}
         return {prefix: here[stem] for prefix, stem in stems.items() if stem in here}
 
-    def rows(self, prefix: str, members: Iterable[str]) -> dict[str, Row | Rejection]:
-        """Return what any shard here knows of some members; a damaged row is not known."""
+    def rows(
+        self, prefix: str, members: Iterable[str], *, transient: bool = False
+    ) -> dict[str, Row | Rejection]:
+        """Return what any shard here knows of some members; a damaged row is not known.
+
+        Nor are rejections for a `TRANSIENT` reason, unless they are asked for.
+        """
         members = set(members)
         known: dict[str, Row | Rejection] = {}
         for path in self:
@@ -72,7 +77,7 @@ class Shelf:
             if other.startswith(prefix) or prefix.startswith(other):
                 # Not to be read, or gone meanwhile: `soundstage verify` says so.
                 with contextlib.suppress(SoundstageError, OSError):
-                    known |= _known(path, members - known.keys())
+                    known |= _known(path, members - known.keys(), transient)
         return known
 
     def put(
@@ -154,7 +159,7 @@ def _stem(prefix: str, members: Sequence[str]) -> str:
     return f"{prefix or 'all'}-{fingerprint.digest(list(members))[:16]}"
 
 
-def _known(path: Path, wanted: Set[str]) -> dict[str, Row | Rejection]:
+def _known(path: Path, wanted: Set[str], transient: bool) -> dict[str, Row | Rejection]:
     """Return what a shard knows of some keys.
 
     Of a damaged file only such rows are known as have a checksum for all that is stored of them.
@@ -166,7 +171,7 @@ def _known(path: Path, wanted: Set[str]) -> dict[str, Row | Rejection]:
     whole = sha256(path) == said_sha256(path)
     for key in wanted:
         if key in shard.rejections:
-            if whole and shard.rejections[key].reason not in TRANSIENT:
+            if whole and (transient or shard.rejections[key].reason not in TRANSIENT):
                 found[key] = shard.rejections[key]
         elif key in shard and (whole or (shard.intact(key) and not _said_of(shard))):
             found[key] = shard.row(key)
