@@ -1,21 +1,17 @@
-"""See to it that the data set's audio is there, list it, and note what code shapes the store."""
+"""See to it that the data set's audio is there, list it, and note what code shapes what is made of it."""
 
 from _start import run
 
 from soundstage import catalogue, paths
-from soundstage.descriptions import code
+from soundstage.descriptions import unseen
 from soundstage.files import write_json
 from soundstage.params import Params
 
 
 def fetch(params: Params) -> None:
-    """List the data set in use; all parameters have been checked before, in being read.
-
-    DVC compares the digests of each waveform's and each feature's code: they change with every
-    file that it imports, however far away.
-    """
-    for name in (*params.top.waveforms, *params.features):
-        write_json(paths.CODE / f"{name}.json", code(params, name))
+    """List the data set in use; all parameters have been checked before, in being read."""
+    for name, shaping in unseen(params).items():
+        write_json(paths.CODE / f"{name}.json", shaping)
     catalogue.fetch(params.dataset)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from soundstage import params, registry
-from soundstage.descriptions import _constant, describe
+from soundstage import audio, params, registry
+from soundstage.descriptions import _constant, describe, unseen
 
 ROOT = Path(__file__).parents[1]
 PARAMS = params.load(ROOT / "params.yaml")
@@ -50,6 +50,29 @@ def test_to_describe_a_feature_takes_none_of_the_libraries_that_compute_it():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == "set()"
+
+
+@pytest.fixture
+def systems_ffmpeg(tmp_path, monkeypatch):
+    """An ffmpeg on the PATH."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ffmpeg").symlink_to(audio.ffmpeg_binary("bundled"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    yield
+    audio.ffmpeg_binary.cache_clear()
+
+
+@pytest.mark.usefixtures("systems_ffmpeg")
+def test_what_dvc_cannot_see_is_code_from_anywhere_and_the_systems_ffmpeg(tmp_path):
+    found = unseen(PARAMS)
+    assert set(found["pcm8"]) == {"audio.py", "binary.py", "errors.py", "formats.py", "libav.py"}
+    assert {"features/mel.py", "dsp/mel.py", "dsp/lanes.py"} <= found["mel"].keys()
+    assert {"models/svm.py", "models/_pipeline.py"} <= found["models/svm"].keys()
+    text = (ROOT / "params.yaml").read_text("utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("ffmpeg: bundled", "ffmpeg: system"))
+    systems = unseen(params.load(tmp_path / "params.yaml"))
+    assert systems["pcm8"].keys() - found["pcm8"].keys() == {"ffmpeg"}
+    assert systems["mel"] == found["mel"]
 
 
 def test_the_device_and_there_alone_torch_are_part_of_the_fingerprint(tmp_path):

@@ -64,7 +64,7 @@ def test_the_packages_front_does_not_count(package):
 
 def test_libraries_are_those_of_the_imports():
     libraries = fingerprint.libraries(registry.source_file("features", "mel"))
-    assert libraries.keys() == {"numpy", "scipy", "librosa", "numba", "llvmlite"}
+    assert libraries.keys() == {"numpy", "scipy", "librosa", "soxr", "numba", "llvmlite"}
 
 
 def test_a_module_belongs_to_the_distribution_that_has_its_files():

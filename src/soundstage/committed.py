@@ -24,16 +24,16 @@ def _recorded(folder: Path) -> dict[str, str | None]:
     """Return the MD5 that dvc.lock has of a folder -> the revision whose dvc.lock that is.
 
     Asked are the workspace (None), HEAD and, for a dvc.lock after a merge can name only one side's
-    store, the sides.
+    store, the sides, also of a merge that is not committed yet.
     """
     record = re.compile(rf"path: {re.escape(folder.as_posix())}\n\s+hash: md5\n\s+md5: (\S+)")
     lock = Path("dvc.lock")
     locks: list[tuple[str | None, str]] = [(None, lock.read_text("utf-8"))] if lock.exists() else []
-    for revision in ("HEAD", "HEAD^2", "HEAD^1", "MERGE_HEAD"):
+    for revision in ("HEAD", "MERGE_HEAD", "HEAD^2", "HEAD^1"):
         command = ["git", "show", f"{revision}:./dvc.lock"]
         shown = subprocess.run(command, capture_output=True, text=True, check=False)
         if revision == "HEAD^2" and shown.returncode:
-            break  # no merge
+            break  # HEAD is no merge
         locks.append((revision, shown.stdout))
     found: dict[str, str | None] = {}
     for where, text in locks:

@@ -29,6 +29,20 @@ def code(params: Params, name: str) -> dict[str, str]:
     return fingerprint.code(registry.source_file("features", feature.kind), _device(feature))
 
 
+def unseen(params: Params) -> dict[str, dict[str, str]]:
+    """Return, of each waveform, feature and model, what shapes it and DVC cannot see by itself.
+
+    That is all code that its file imports, however far away; and the version of the system's own
+    ffmpeg, where that decodes: constraints.txt pins the bundled one.
+    """
+    of_store = {name: code(params, name) for name in (*params.top.waveforms, *params.features)}
+    if params.top.decode.ffmpeg == "system":
+        version = {"ffmpeg": audio.ffmpeg_version(audio.ffmpeg_binary("system"))}
+        of_store |= {name: of_store[name] | version for name in params.top.waveforms}
+    files = {name: registry.source_file("models", m.kind) for name, m in params.models.items()}
+    return of_store | {f"models/{name}": fingerprint.code(file) for name, file in files.items()}
+
+
 def sources(params: Params, name: str) -> list[str]:
     """Return what a waveform or feature is made from, nearest first; [] for a waveform."""
     found = []

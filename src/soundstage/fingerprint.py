@@ -18,6 +18,7 @@ from soundstage.registry import PACKAGE
 
 # Shape the numbers of nearly everything, also where a file reaches them only through librosa.
 _ALWAYS = ("numpy", "scipy")
+_THROUGH = {"librosa": ("soxr",)}  # a library -> others that shape what it gives
 _SHAPE_NOTHING = {"pydantic", "filelock"}  # say what parameters may be; keep compiled kernels
 _ON_GPU = PACKAGE / "dsp" / "cuda.py"  # its code and torch count where a feature's device is a GPU
 
@@ -120,5 +121,6 @@ def libraries(file: Path, device: str = "cpu") -> dict[str, str]:
     """Return the installed versions of the libraries that a file and its project files import."""
     read = _closure(file, device).values()
     tops = {library for _, _, imported in read for library in imported} | set(_ALWAYS)
-    distributions = {_distribution(top) for top in tops}
+    through = {name for top in tops for name in _THROUGH.get(top, ())}
+    distributions = {_distribution(top) for top in tops | through}
     return {name: importlib.metadata.version(name) for name in sorted(distributions)}

@@ -119,6 +119,25 @@ def test_a_mistake_stops_the_run_before_anything_is_computed(project):
     assert "Traceback" not in said
 
 
+def test_a_wrong_name_of_a_model_is_told_with_the_nearest(project):
+    project.replace("model: svm ", "model: svn ")
+    said = project.run("dvc", "repro", "evaluate", code=None)
+    assert "model: no 'svn'; did you mean 'svm'?" in said
+    assert project.stages_run(said) == {"fetch"}
+
+
+def test_a_models_code_counts_wherever_it_is_and_neither_comments_nor_other_models(project):
+    """The svm has its pipeline from a file beside it, and nothing from the blocks of networks."""
+    package = project.root / "src" / "soundstage"
+    shared = package / "models" / "_pipeline.py"
+    for file, more in ((shared, "# why\n"), (package / "nn" / "conv_block.py", "UNUSED = 1\n")):
+        file.write_text(file.read_text() + more)
+    assert project.stages_run(project.run("dvc", "repro", "evaluate")) == {"fetch"}
+    shared.write_text(shared.read_text() + "UNUSED = 1\n")
+    said = project.run("dvc", "repro", "evaluate")
+    assert project.stages_run(said) == {"fetch", "views@svm", "train", "evaluate"}
+
+
 def test_too_many_rejected_files_stop_the_run_with_their_list(project):
     project.replace("max_rejected_share: 0.1", "max_rejected_share: 0.01")
     said = project.run("dvc", "repro", code=None)

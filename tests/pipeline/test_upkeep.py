@@ -96,6 +96,26 @@ def test_damage_outside_the_store_is_removed_for_dvc_to_make_again(counting):
     assert view.read_bytes() == before
 
 
+def test_a_damaged_shard_of_a_folder_that_is_not_there_is_removed_and_nothing_built(counting):
+    before = counting.store("slow")
+    folder = counting.root / "data" / "store" / "slow"
+    content = sorted(folder.glob("*.h5"))[0].read_bytes()
+    [shard] = (
+        path
+        for path in (counting.root / ".soundstage" / "shards").glob("*/*.h5")
+        if path.read_bytes() == content
+    )
+    shutil.rmtree(folder)
+    flip(shard, len(content) // 2)
+    counting.run("soundstage", "verify", code=1)
+    assert f"{shard.name}: removed" in counting.run("soundstage", "repair")
+    assert not folder.exists()
+    assert not shard.exists()
+    assert counting.computed() == 0
+    counting.run("dvc", "repro", "features@slow")
+    assert counting.store("slow") == before
+
+
 def test_why_names_what_makes_a_track_stale(counting):
     track = "bass/bassists1/bass2"
     said = counting.run("soundstage", "why", track)

@@ -139,7 +139,7 @@ def _finish(
         stage.die_with(parent)
     if here := shelf.finished({prefix: members}):
         return prefix, here[prefix]  # another run was faster
-    known = shelf.rows(prefix, members) | settled
+    known = shelf.rows(prefix, members) | dict(settled)
     fresh = [key for key in members if key not in known]
     if fresh:
         note = shelf.note(parent)

@@ -100,7 +100,8 @@ def _present(params: Params) -> tuple[Names, set[str]]:
 def unneeded(params: Params) -> tuple[list[Unneeded], int]:
     """Find the shards that neither the workspace, nor a commit, nor an experiment needs.
 
-    What a build that was stopped has finished, and any shelf that a running one uses, is needed.
+    What a build that was stopped has finished is needed, if it was one for the present params.yaml;
+    and any shelf that a running build uses.
 
     Returns
     -------
@@ -130,6 +131,7 @@ def said(found: list[Unneeded], revisions: int) -> str:
         lines.append(f"  {shelf.fingerprint[:12]} {len(shelf.shards):6} shards {size:>12}")
     freed, total = sum(s.freed for s in found) / 1e6, sum(s.size for s in found) / 1e6
     lines.append(f"{total:.1f} MB in all")
+    lines.append("what was finished of an experiment that was stopped counts as unneeded")
     if freed < total:
         lines.append(f"{total - freed:.1f} MB of it are in DVC's cache too, until `dvc gc`")
     return "\n".join(lines)

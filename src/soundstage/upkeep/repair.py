@@ -25,7 +25,8 @@ def repair(params: Params, report: Report) -> list[str]:
     """Mend what `verify` found; return a sentence for each thing that was done.
 
     Rows that are intact in a damaged shard are kept, the others are computed from their source.
-    A shelf's damaged shard that present code and parameters do not make is removed.
+    A shelf's damaged shard that present code and parameters do not make, or of a folder that is not
+    there, is removed.
     """
     done = []
     bad = {claim.path for claim in report.damaged}
@@ -36,13 +37,13 @@ def repair(params: Params, report: Report) -> list[str]:
         damaged = sorted(bad & set(shelf))
         if folder in folders and not _made_by(folder, shelf):
             done.append(f"{name}: nothing here tells that present code made it: run `dvc repro`")
-        elif folder in folders or damaged:
+        elif folder in folders or (damaged and folder.is_dir()):
             _rebuild(params, name, shelf, [*damaged, *(p for p in in_store if p.parent == folder)])
             done.append(f"{name}: mended")
             bad -= set(damaged)
     for shard in sorted(path for path in bad if path.exists() and paths.kept() in path.parents):
         shard.unlink()
-        done.append(f"{shard}: removed; present code and parameters make another")
+        done.append(f"{shard}: removed; the store here does not need it")
     return done + _mend_cache([claim.cached for claim in report.damaged if claim.cached])
 
 

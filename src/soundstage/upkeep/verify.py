@@ -129,7 +129,7 @@ def _where(claim: Claim) -> str:
         return " (gone)"
     try:
         shard = Shard(claim.path)
+        rows = [key for key in shard.keys if not shard.intact(key)]
     except SoundstageError:
         return " (not readable)"
-    rows = [key for key in shard.keys if not shard.intact(key)]
     return f" (rows of {', '.join(rows)})" if rows else " (beside its rows)"
