@@ -1,4 +1,4 @@
-"""See to it that the data set's audio is there, list it, and note what code shapes what is made of it."""
+"""See to it that the data set's audio is there, list it, and note the code that will work on it."""
 
 from _start import run
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
 
 from soundstage import checkpoints, registry
 from soundstage.checkpoints import About
 from soundstage.errors import SoundstageError
+from soundstage.estimators import Estimator
 
 ESTIMATORS = [n for n in registry.names("models") if registry.returns("models", n) == "Pipeline"]
 ABOUT = About("m", "stats_cnn", {"dropout": 0.5}, (12,), ("jig", "reel"), False, (0.5, 0.5))
@@ -172,6 +175,13 @@ def test_an_estimator_in_the_place_of_another_is_an_error(tmp_path):
     (tmp_path / "estimator.skops").write_bytes(b"PK")
     with pytest.raises(SoundstageError, match=r"is damaged: .*run `dvc repro --force train`"):
         checkpoints.load(tmp_path)
+
+
+def test_an_estimator_that_could_not_be_read_is_refused_at_once(tmp_path):
+    dummy = Pipeline([("scaler", "passthrough"), ("classifier", DummyClassifier())])
+    dummy.fit(np.zeros((3, 2)), np.arange(3))
+    with pytest.raises(SoundstageError, match=r"DummyClassifier.*ALLOWED of src/soundstage/untru"):
+        checkpoints.save(Estimator(dummy, np.full(3, 1 / 3), False), ABOUT, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["knn", "stats_cnn"])

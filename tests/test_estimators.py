@@ -202,9 +202,11 @@ def test_another_model_than_expected_is_refused(statistics, tmp_path):
         estimators.load(Estimator(knn(), np.full(4, 1 / 4), False), 6, tmp_path)
 
 
-def test_a_foreign_classifier_is_refused(statistics, tmp_path):
+def test_a_foreign_classifier_is_refused_when_it_is_saved_and_when_it_is_read(statistics, tmp_path):
     X, y = statistics
     dummy = Pipeline([("scaler", "passthrough"), ("classifier", DummyClassifier())])
-    estimators.save(Estimator(dummy, np.full(3, 1 / 3), False).fit(X, y, np.arange(N)), tmp_path)
+    trained = Estimator(dummy, np.full(3, 1 / 3), False).fit(X, y, np.arange(N))
+    with pytest.raises(UntrustedFileError, match="DummyClassifier"):
+        estimators.save(trained, tmp_path)
     with pytest.raises(UntrustedFileError, match="DummyClassifier"):
         estimators.load(Estimator(knn(), np.full(3, 1 / 3), False), 6, tmp_path)

@@ -111,7 +111,7 @@ def test_a_view_survives_the_disk_and_equal_views_are_equal_bytes(whole, tmp_pat
 
 
 def test_no_view_says_what_to_do(tmp_path):
-    with pytest.raises(SoundstageError, match="run `dvc repro views`"):
+    with pytest.raises(SoundstageError, match="run `dvc repro views@none`"):
         views.read(tmp_path / "none.parquet")
 
 

@@ -3,8 +3,9 @@
 import soundstage as ss
 store = ss.open("data/store")                          # reads index.json files only
 S = store["mel"]["reel.00000"]                         # one array
-X, y = ss.arrays("data/views/svm.parquet", "train")    # numpy
-loader = ss.loader("data/views/cnn1d.parquet", "train", batch_size=16)  # torch
+view = "data/views/mfcc_lstm.parquet"
+X, y = ss.arrays(view, "train")                        # numpy
+loader = ss.loader(view, "train", batch_size=16)       # torch
 """
 
 from importlib import import_module

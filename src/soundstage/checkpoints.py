@@ -85,13 +85,25 @@ def create(about: About, *, seed: int) -> Any:
 
 
 def save(model: Any, about: About, folder: Path) -> None:
-    """Write a trained model to a folder."""
+    """Write a trained model to a folder.
+
+    Raises
+    ------
+    SoundstageError
+        It is an estimator of a class that `load` would refuse.
+    """
     write_json(folder / "about.json", asdict(about))
     if isinstance(model, nn.Module):
         state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         write_bytes(folder / "weights.safetensors", serialise(state))
-    else:
+        return
+    try:
         estimators.save(model, folder)
+    except UntrustedFileError as error:
+        raise SoundstageError(
+            f"{about.model}: its file could not be read again: {error}; a class that is safe to "
+            "read belongs into ALLOWED of src/soundstage/untrusted_skops.py"
+        ) from error
 
 
 def load(folder: Path) -> tuple[Any, About]:

@@ -123,7 +123,13 @@ class GroupedFolds(StratifiedKFold):
 
 
 def save(estimator: Estimator, folder: Path) -> None:
-    """Write an estimator to a folder: `estimator.skops`, and XGBoost's trees as `booster.json`."""
+    """Write an estimator to a folder: `estimator.skops`, and XGBoost's trees as `booster.json`.
+
+    Raises
+    ------
+    UntrustedFileError
+        `load` would refuse it, as it does all classes that `untrusted_skops.ALLOWED` does not name.
+    """
     pipeline = estimator.pipeline
     if hasattr(pipeline[-1], "get_booster"):
         write_bytes(folder / BOOSTER, pipeline[-1].get_booster().save_raw("json"))
@@ -131,6 +137,7 @@ def save(estimator: Estimator, folder: Path) -> None:
     import skops.io  # seconds that a network need not wait
 
     write_bytes(folder / PIPELINE, skops.io.dumps(pipeline))
+    untrusted_skops.read(folder / PIPELINE)
 
 
 def load(untrained: Estimator, columns: int, folder: Path) -> Estimator:

@@ -211,7 +211,7 @@ def read(path: str | Path) -> View:
     """Read a view, e.g. `data/views/svm.parquet`."""
     path = Path(path)
     if not path.exists():
-        raise SoundstageError(f"{path}: no such view; run `dvc repro views`")
+        raise SoundstageError(f"{path}: no such view; run `dvc repro views@{path.stem}`")
     about = json.loads(pl.read_parquet_metadata(path)["soundstage"])
     about |= {"input_shape": tuple(about["input_shape"]), "classes": tuple(about["classes"])}
     return View(About(**about), pl.read_parquet(path))

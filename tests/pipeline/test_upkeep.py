@@ -5,6 +5,7 @@ import shutil
 
 import h5py
 import numpy as np
+import polars as pl
 import yaml
 
 
@@ -149,6 +150,12 @@ def test_store_lists_what_there_is(counting):
     assert "30" in lines["slow"]
     assert "up to date" in lines["slow"]
     assert "parameter nperseg: 256 -> 128" in lines["psd"]
+    listing = counting.root / "data" / "files.parquet"
+    files = pl.read_parquet(listing)
+    listing.unlink()  # a link to what DVC's cache holds
+    files.head(20).write_parquet(listing)
+    said = counting.run("soundstage", "store")
+    assert f"of {files['key'].n_unique()} clips, where 20 are listed" in said
 
 
 def test_gc_removes_what_nothing_needs_and_nothing_else(counting):

@@ -2,12 +2,14 @@
 
 from io import StringIO
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from soundstage import paths
+from soundstage import catalogue, paths
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
+from soundstage.listing import audio_keys
 from soundstage.params import Params
 from soundstage.store.read import Feature
 from soundstage.upkeep.why import differences
@@ -29,6 +31,16 @@ def overview(params: Params) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
+def _of_other_clips(params: Params, feature: Feature) -> str:
+    """Say so where a feature has more or fewer clips than the data set, and "" otherwise."""
+    if not paths.FILES.exists():
+        return ""
+    supplied = catalogue.Supply(params.dataset, feature.index["name"]).names
+    listed = len({*audio_keys(pl.read_parquet(paths.FILES)), *supplied})
+    known = sum(entry["rows"] + entry["rejected"] for entry in feature.index["shards"])
+    return "" if known == listed else f"of {known} clips, where {listed} are listed"
+
+
 def _row(params: Params, name: str, stranger: bool) -> list[str]:
     try:
         feature = Feature(paths.STORE / name)
@@ -44,7 +56,7 @@ def _row(params: Params, name: str, stranger: bool) -> list[str]:
         stale = feature.index["fingerprint"] != description.fingerprint
         found = differences(index, description) or [f"its source {index['source']} is stale"]
         more = f" and {len(found) - 1} more: see `soundstage why`" if len(found) > 1 else ""
-        state = found[0] + more if stale else "up to date"
+        state = found[0] + more if stale else _of_other_clips(params, feature) or "up to date"
     return [
         name,
         str(len(feature)),
