@@ -87,3 +87,16 @@ def test_of_files_without_a_track_and_tracks_without_a_file_some_are_shown(tmp_p
     assert "0/\\x1b[31mred.wav, " in note
     assert note.count(".wav") == 3
     assert (warning + note).isprintable()
+
+
+@pytest.mark.parametrize("artist", ["", "artist"])
+def test_that_no_group_is_known_is_said(tmp_path, capsys, artist):
+    folder = tmp_path / "theirs"
+    for name in ("rock/{}/a.wav", "jazz/{}/b.wav"):
+        file = folder / name.format(artist)
+        file.parent.mkdir(parents=True)
+        file.write_bytes(name.encode())
+    used = Component("mine", "folder", str(folder), {})
+    catalogue.fetch(used)
+    catalogue.index(used)
+    assert ("each is a group of its own" in capsys.readouterr().out) == (not artist)

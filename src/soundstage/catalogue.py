@@ -181,6 +181,11 @@ def index(dataset: Component) -> None:
         print(f"warning: {len(missing)} of {len(table)} tracks have no file, e.g. {_some(missing)}")
     if unnamed := tracks.unlabelled(table, listing.drop_nulls("key")):
         print(f"{len(unnamed)} files are decoded, but no track names them, e.g. {_some(unnamed)}")
+    if (table["group"] == table["path"]).all():
+        print(
+            "warning: nothing says which tracks share an artist, an album or a song: "
+            "each is a group of its own, and a split by group may tear them apart"
+        )
     write_parquet(paths.TRACKS, table)
 
 
