@@ -21,6 +21,7 @@ from soundstage.progress import progress
 
 CLASSES = 10
 SECOND = ("sample",), (16_000,), "int8"
+OF = {"cnn1d_chunk": " clips of 1 s"}  # where they are not as long as elsewhere
 
 
 class Held:
@@ -65,7 +66,7 @@ def _step(kind: str, view: Path, *, rounds: int) -> Line:
     n = len(batches)
     with progress("train", (rounds + 1) * n, "batches") as bar:
         line = paired(
-            f"training step of {kind}, batch of {BATCH}",
+            f"training step of {kind}, batch of {BATCH}{OF.get(kind, '')}",
             lambda: training.train_epoch(model, optimiser, batches, 0, setting, bar),
             "a bare loop on tensors in memory",
             bare,
