@@ -27,8 +27,8 @@ HEAD = """# Benchmarks
 Written by `python benchmarks/bench.py` on {machine}.
 Ours and the reference run in turn, many times, in one process where that is possible; the ratio is
 the median over the pairs. Times wander by a factor of two on a shared machine, ratios hardly.
-Inputs are synthesised from a seed; clips have 30 s, and everything runs on one thread, where nothing
-else is said.
+Inputs are synthesised from a seed. Where nothing else is said, clips have 30 s, and all runs on one
+thread.
 
 | what | against | ours | reference | ratio | target | met | agreement |
 |---|---|---|---|---|---|---|---|
@@ -68,8 +68,8 @@ def page(kept: dict[str, Any]) -> str:
     machines = "; ".join(dict.fromkeys(area["machine"] for area in kept.values()))
     text = HEAD.format(machine=machines) + "\n".join(row(line) for line in lines)
     text += (
-        "\n\nA ratio with ≥ is reference / ours, one with ≤ is ours / reference; of two processes it is "
-        "our\ngain by the second, as a share of the plain loops' gain (reference: one process).\n"
+        "\n\nA ratio with ≥ is reference / ours, one with ≤ is ours / reference. Of two\n"
+        "processes it is our gain over one (the reference) as a share of the plain loops' gain.\n"
     )
     text += NOT_MEASURED
     if missed:
