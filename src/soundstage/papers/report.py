@@ -22,9 +22,10 @@ def page() -> list[str]:
     papers/results. A cell is the mean over a protocol's runs, ± their deviation and their number
     where there are several (0.000 where a model draws nothing and the split stays), and the ends
     of the 95 % bootstrap interval over groups (songs, or artists where they are known), averaged
-    over the runs: of draws and folds it is that of one test part. A marked number cannot be what it
-    claims; below each table stands why. A number in brackets is not printed, but follows from what
-    is.
+    over the runs: of draws and folds it is that of one test part. On few clips that of an average
+    precision lies high, since a resample has some clips twice, and may leave the score out. A
+    marked number cannot be what it claims; below each table stands why. A number in brackets is not
+    printed, but follows from what is.
 
     `clip` scores a clip by the mean probability of its segments, `vote` by their majority,
     `segment` each by itself. `accuracy_ovr` is the mean accuracy of each class against the rest,
