@@ -188,7 +188,7 @@ def _second_look(
     It lies on the shelf too, as shards of one member each.
     """
     found: dict[str, Row | Rejection] = {}
-    for key in keys.intersection(shelf.in_hand(os.getpid())):
+    for key in sorted(keys.intersection(shelf.in_hand(os.getpid()))):
         if not _computed_alone(shelf, key, compute):
             shelf.put(bits(key), [key], {key: crashed(key)})
         found |= shelf.rows(bits(key), [key], transient=True)
