@@ -140,11 +140,9 @@ def test_no_feature_is_made_of_a_damaged_row(run):
     shard = next(open_store(paths.STORE)["pcm8"].shards())
     with h5py.File(shard.path) as file:
         place = file["data"].id.get_offset()
-    with shard.path.open("r+b") as file:
-        file.seek(place + 1000)
-        byte = file.read(1)[0]
-        file.seek(place + 1000)
-        file.write(bytes([byte ^ 1]))
+    content = bytearray(shard.path.read_bytes())
+    content[place + 1000] ^= 1
+    shard.path.write_bytes(content)
     with pytest.raises(SoundstageError, match=rf"row {shard.keys[0]} is damaged; run `soundst"):
         extract(run.params, "psd")
 

@@ -129,7 +129,7 @@ def _finish(
     members: Sequence[str],
     compute: Compute,
     parent: int,
-    settled: Mapping[str, Row | Rejection],
+    settled: dict[str, Row | Rejection],
 ) -> tuple[str, Path]:
     """Make one shard, in a worker process perhaps; return its prefix and its path on the shelf.
 
@@ -139,7 +139,7 @@ def _finish(
         stage.die_with(parent)
     if here := shelf.finished({prefix: members}):
         return prefix, here[prefix]  # another run was faster
-    known = shelf.rows(prefix, members) | dict(settled)
+    known = shelf.rows(prefix, members) | settled
     fresh = [key for key in members if key not in known]
     if fresh:
         note = shelf.note(parent)
