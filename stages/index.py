@@ -8,7 +8,7 @@ from soundstage.params import Params
 
 def index(params: Params) -> None:
     """Write the table of tracks."""
-    catalogue.index(params.dataset)
+    catalogue.index(params.dataset, params.top.labels)
 
 
 if __name__ == "__main__":

@@ -177,3 +177,56 @@ def gtzan(
             parts[part].append(f"{name}.wav")
     for part, names in parts.items():
         (root / f"{part}_filtered.txt").write_text("\n".join(names) + "\n")
+
+
+@dataclass(frozen=True)
+class JamendoTrack:
+    """A row of MTG-Jamendo's tables, and its part in each of the five splits, as letters.
+
+    `parts`: for each split t (train), v (validation), e (test) or - (none).
+    """
+
+    number: int
+    artist: int
+    tags: Sequence[str]
+    parts: str = "ttttt"
+    seconds: float = 124.6
+
+    @property
+    def path(self) -> str:
+        """The path of its file, at the full bit rate."""
+        return f"{self.number % 100:02}/{self.number}.mp3"
+
+
+def mtg_jamendo(
+    root: Path,
+    tracks: Sequence[JamendoTrack],
+    sound: Sound | None = None,
+    *,
+    tables: str = "data",
+    subset: str = "",
+    discarded: Sequence[str] = (),
+    ending: str = ".mp3",
+) -> None:
+    """Write a subset's table and the lists of its five splits, and the audio.
+
+    `discarded` are tags that the table has, but not the lists.
+    """
+
+    def write(path: Path, kept: Sequence[JamendoTrack], without: Sequence[str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="ascii", newline="") as text:
+            rows = csv.writer(text, delimiter="\t")
+            rows.writerow(["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"])
+            for t in kept:
+                names = f"track_{t.number:07}", f"artist_{t.artist:06}", f"album_{t.artist + 17:06}"
+                tags = [tag for tag in t.tags if tag not in without]
+                rows.writerow([*names, t.path, t.seconds, *tags])
+
+    write(root / tables / f"autotagging{subset}.tsv", tracks, ())
+    for i in range(5):
+        for letter, part in {"t": "train", "v": "validation", "e": "test"}.items():
+            file = root / tables / f"splits/split-{i}/autotagging{subset}-{part}.tsv"
+            write(file, [t for t in tracks if t.parts[i] == letter], discarded)
+    for t in tracks if sound else ():
+        sound(root / t.path.replace(".mp3", ending), t.number, t.tags[0])

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -6,6 +8,7 @@ import pytest
 
 from soundstage import listing
 from soundstage.errors import SoundstageError
+from soundstage.files import whole_or_not_at_all
 
 
 @pytest.fixture
@@ -14,7 +17,6 @@ def folder(tmp_path):
     (root / "b").mkdir(parents=True)
     (root / "b" / "one.wav").write_bytes(b"one")
     (root / "a.wav").write_bytes(b"two")
-    (root / ".hidden").write_bytes(b"three")
     return root
 
 
@@ -98,6 +100,74 @@ def test_folders_that_are_not_looked_into_are_listed_with_a_reason(
         "twin/": "linked_folder",
     }
     assert table.filter(pl.col("reason").is_not_null())["key"].null_count() == 4
+
+
+def test_names_that_begin_with_a_dot_are_names(look, folder):
+    for name in ("rock/...And Oceans/a.mp3", "rock/.38 Special/b.mp3", "rock/...One More Time.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    assert look()["path"].to_list() == [
+        "a.wav", "b/one.wav",
+        "rock/...And Oceans/a.mp3", "rock/...One More Time.wav", "rock/.38 Special/b.mp3",
+    ]  # fmt: skip
+    assert listing.left_out(folder) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "._one.wav", "b/.DS_Store/x.wav", ".git/x/y.flac", "__MACOSX/x.wav", ".Trash-1000/x.wav",
+        ".Trashes/x.wav", ".Spotlight-V100/x.wav", ".fseventsd/x.wav", "b/.AppleDouble/x.WAV",
+        "b/@eaDir/x.wav", "$RECYCLE.BIN/x.wav", "$Recycle.Bin/x.wav", ".dvc/x.wav", ".svn/x.wav",
+        "System Volume Information/x.wav", ".hg/x.wav", ".ipynb_checkpoints/x.wav", ".venv/x.wav",
+        ".soundstage/x.wav", ".archives/x.wav", ".mp3.0f3a9c21.part/x.wav", "lost+found/x.wav",
+    ],
+)  # fmt: skip
+def test_audio_that_systems_and_tools_make_is_left_out_and_counted(look, folder, name):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"audio")
+    (folder / name).with_suffix(".txt").write_bytes(b"none")
+    assert [path for path in look()["path"] if path.endswith("wav")] == ["a.wav", "b/one.wav"]
+    assert listing.left_out(folder) == [name]
+
+
+def test_temporary_files_of_this_project_are_no_files_of_the_data_set(look, folder):
+    with whole_or_not_at_all(folder / "b" / "c.wav") as temporary:
+        temporary.write_bytes(b"half")
+        (folder / ".unpacked").touch()
+        (folder / ".mp3.lock").touch()
+        assert look()["path"].to_list() == ["a.wav", "b/one.wav"]
+
+
+def test_a_link_to_a_folder_that_is_left_out_leads_nowhere(look, folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret.wav").touch()
+    (folder / ".git").symlink_to(tmp_path / "elsewhere")
+    assert look()["path"].to_list() == ["a.wav", "b/one.wav"]
+    assert listing.left_out(folder) == []
+
+
+@pytest.mark.parametrize("odd", ["caf\u00e9.wav", "b\u00fcro/one.wav"])
+def test_a_locale_that_is_not_utf8_is_told_from_a_name_that_is_not(folder, odd):
+    def names_are_checked():
+        code = "import sys; from pathlib import Path; from soundstage import listing; "
+        code += "listing.check_names(Path(sys.argv[1]))"
+        plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        done = subprocess.run(
+            [sys.executable, "-c", code, folder],
+            env=os.environ | plain,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stderr
+
+    assert names_are_checked() == ""
+    (folder / odd).parent.mkdir(exist_ok=True)
+    (folder / odd).touch()
+    said = names_are_checked()
+    assert "names are read as ascii, and some of them are not ASCII; set LC_ALL=C.UTF-8" in said
+    listing.check_names(folder)  # under this process' own locale, which is UTF-8
 
 
 def test_a_folder_that_cannot_be_read_at_all_is_an_error(look, monkeypatch):

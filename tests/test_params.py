@@ -5,6 +5,8 @@ import pytest
 
 from soundstage import params
 from soundstage.errors import SoundstageError
+from soundstage.params import inputs
+from soundstage.params.mistakes import Mistakes
 
 TEXT = (Path(__file__).parents[1] / "params.yaml").read_text()
 
@@ -65,11 +67,18 @@ def test_all_mistakes_are_reported_at_once_in_order(change):
         ("input: librosa_stats", "input: stats", r"models.stats_cnn.input: no 'stats'"),
         ("kind: svm", "kind: smv", r"models.svm.kind: no file models/smv.py; did you mean 'svm'"),
         ("waveform: pcm8", "waveform: pcm16", r"audit.waveform: no 'pcm16'"),
+        (
+            "  audio44k: {",
+            "  tracks: {",
+            r"waveforms.tracks: is what the counts of tracks are called",
+        ),
+        ("one_case: false", "one_case: maybe", r"labels.one_case: must be a boolean"),
         ("test: 0.25", "test: 0.9", r"split.test: valid and test take 1.05"),
         ("clips_per_shard: 16", "clips_per_shard: 16.5", r"store.clips_per_shard: must be"),
         ("dtype: int8", "dtype: int9", r"waveforms.pcm8.dtype: must be 'int8'"),
         ("target: auto", "target: [genre", r"params.yaml: not YAML"),
         ("gamma: scale", "gamma: big", r"models.svm.gamma"),
+        ("uneven: 1.5", "uneven: 0.5", r"cut.uneven: must be greater than or equal to 1"),
         ("[aac, ac3", "[aac, acc", r"params.yaml:\d+: decode.formats.1: must be 'aac'"),
     ],
 )
@@ -82,6 +91,83 @@ def test_a_feature_may_read_a_feature_but_not_itself(change):
     assert change(("source: pcm8, fs", "source: mel, fs")).features["psd"].input == "mel"
     with pytest.raises(SoundstageError, match=r"psd\.source: the feature is made from itself"):
         change(("source: pcm8, fs", "source: psd, fs"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("kind: cnn1d\n    input: pcm8", "kind: cnn1d\n    input: psd",
+         r"models.cnn1d.input: cnn1d reads \(sample\), and psd gives \(frequency, frame\); "
+         "choose from: audio16k, audio22k, audio44k, pcm8$"),
+        ("input: psd", "input: audio22k",
+         r"crnn2d_rnn reads \(frequency, frame\), and audio22k gives \(sample\); "
+         "choose from: mel, mel16k_copies, psd$"),
+        ("input: psd", "input: mel",
+         r"models.crnn2d_rnn.input: crnn2d_rnn reads PCM-8 steps squared per cycle/sample, and mel "
+         "gives dB; choose a feature that gives PCM-8"),
+        ("kind: crnn\n    input: mel16k_copies", "kind: crnn\n    input: mfcc",
+         r"crnn reads \(frequency, frame\), and mfcc gives \(frame, coefficient\)"),
+        ("kind: mfcc_lstm\n    input: mfcc", "kind: mfcc_lstm\n    input: mel",
+         r"mfcc_lstm reads \(frame, coefficient\), and mel gives \(frequency, frame\); "
+         "choose from: mfcc$"),
+        ("kind: stats_cnn\n    input: librosa_stats", "kind: stats_cnn\n    input: pcm8",
+         r"stats_cnn reads \(column\), and pcm8 gives \(sample\); choose from: .*tzanetakis"),
+        ("kind: svm\n    input: librosa_stats", "kind: svm\n    input: echonest_events",
+         r"svm reads \(column\), and echonest_events gives \(event, column\)"),
+        ("kind: mel_rescnn\n    input: audio44k", "kind: mel_rescnn\n    input: audio22k",
+         r"params.yaml:\d+: models.mel_rescnn.sr: is 44100, and audio22k has 22050 Hz; it must be "
+         "the rate of the input: set it to 22050"),
+        ("audio44k: {sr: 44100", "audio44k: {sr: 48000",
+         r"models.mel_rescnn.sr: is 44100(?s:.*)models.wave_mel_cnn.sr: is 44100"),
+        ("source: pcm8, fs", "source: audio16k, fs",
+         "features.psd.source: its unit is PCM-8 steps squared per cycle/sample, and audio16k is "
+         "float32, not int8; choose from: pcm8"),
+        ("segment: {length: 94, count: 9}", "segment: {length: 94, seconds: 3.0}",
+         r"models.crnn.segment: has a length and seconds; remove one"),
+        ("segment: {length: 94, count: 9}", "segment: {hop: 3.0}",
+         r"models.crnn.segment.hop: is of pieces without a length"),
+        ("segment: {length: 94, count: 9}", "segment: {length: 94, hop: 47.5}",
+         r"models.crnn.segment.hop: must be in whole steps, as length is, got 47.5"),
+        ("segment: {length: 94, count: 9}", "segment: {length: 94, at: end}",
+         r"models.crnn.segment.at: must be 'start', 'middle' or 'all'"),
+    ],
+)  # fmt: skip
+def test_a_model_is_refused_an_input_that_it_cannot_read(change, old, new, message):
+    with pytest.raises(SoundstageError, match=message):
+        change((old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("input: librosa_stats", "input: librosa_stats_slices"),
+        ("kind: crnn\n    input: mel16k_copies", "kind: crnn\n    input: mel"),
+        ("kind: mfcc_cnn\n    input: mfcc", "kind: mfcc_cnn\n    input: mfcc"),
+        ("kind: cnn1d\n    input: pcm8", "kind: cnn1d\n    input: audio16k"),
+        ("segment: {length: 94, count: 9}", "segment: {length: 94, hop: 47, at: all}"),
+        (
+            "segment: {length: 94, count: 9}",
+            "segment: {seconds: 3, hop: 1.5, at: middle, count: 3}",
+        ),
+    ],
+)
+def test_a_model_may_have_another_input_of_its_kind(change, old, new):
+    change((old, new))
+
+
+def test_a_feature_of_axes_unknown_to_a_model_may_stand_in(tmp_path, monkeypatch):
+    """Only time and columns must be in the same places: a chromagram is read as a spectrogram."""
+    stated = {
+        "chroma": {"AXES": ("pitch_class", "frame")},
+        "crnn": {"AXES": ("frequency", "frame")},
+    }
+    monkeypatch.setattr(inputs, "_constants", lambda _, kind: stated.get(kind, {}))
+    monkeypatch.setattr(inputs.registry, "names", lambda _: ("chroma", "crnn", "mine"))
+    found = Mistakes(tmp_path / "params.yaml", "models: {}")
+    features, models = {"chroma": {}, "mine": {}}, {"crnn": {"input": "chroma"}}
+    inputs.check_inputs({}, features, models | {"mine": {"input": "chroma"}}, found)
+    inputs.check_inputs({}, features, {"crnn": {"input": "mine"}}, found)
+    assert found.found == []
 
 
 def test_no_file_says_where_to_run(tmp_path):

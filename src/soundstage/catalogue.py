@@ -9,8 +9,9 @@ tracks(files, metadata, **parameters)      its table of tracks, see `tracks.SCHE
 `root` is the folder of the audio, often the user's own and never written to; `own` is a folder
 under data/raw for what is downloaded, unpacked or rendered: the same where the user names no
 folder. `files` are the paths of the audio, `metadata` maps the names of METADATA to their paths, as
-far as they are there: in `root`, beside the archive that the user names instead, or in `own`. A
-data set may also have
+far as they are there: in `root`, beside the archive that the user names instead, or in `own`. What
+`tracks` knows of artists, albums and songs may be as it is written, and a group may be left out:
+`tracks.settle` sees to that. A data set may also have
 
 AUDIO = False                           where it comes without any
 FILES, SECONDS                          how many files of audio it has, and how long the shortest
@@ -36,11 +37,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import fingerprint, paths, registry, tracks
+from soundstage import diagnostics, fingerprint, paths, registry, tracks
+from soundstage.diagnostics import Finding
 from soundstage.errors import SoundstageError
 from soundstage.files import write_json, write_parquet
-from soundstage.listing import audio_files, content_hash, list_files, remembered, shown, summary
-from soundstage.params import Component
+from soundstage.listing import (
+    audio_files,
+    check_names,
+    content_hash,
+    left_out,
+    list_files,
+    remembered,
+    summary,
+)
+from soundstage.params import Component, Labels
 
 # A feature's rows that come with a data set: of which clip, where to find it, and a digest of it.
 SUPPLY = {"key": pl.String, "name": pl.String, "digest": pl.String}
@@ -113,9 +123,11 @@ def fetch(dataset: Component) -> None:
     Writes what later stages need in parts, so that new labels touch no audio stage:
     `data/files.parquet` lists the audio; `data/metadata.json` has all that shapes the table of
     tracks, the metadata files' hashes, the data set's parameters and its code; `data/dataset.json`
-    what is `Known`; and the folder `data/supplied` a table for each feature that comes with it.
+    what is `Known`; the folder `data/supplied` a table for each feature that comes with it; and
+    `data/warnings/fetch.parquet` what is worth knowing of the folder.
     """
     module, folder = _module(dataset), root(dataset)
+    check_names(folder)
     if archive := _archive(dataset):
         from soundstage.unpack import unpack
 
@@ -123,7 +135,8 @@ def fetch(dataset: Component) -> None:
     there, arguments = metadata(dataset), _arguments(module.fetch, dataset)
     module.fetch(folder, own(dataset), there, **arguments)
     memory = paths.kept() / "hashes" / f"{fingerprint.digest(str(folder.resolve()))}.parquet"
-    before, listing = remembered(memory), list_files(folder, memory)
+    before = remembered(memory)
+    listing = list_files(folder, memory)
     about = metadata(dataset)
 
     audio, ignored = listing.clear(), ""
@@ -131,6 +144,7 @@ def fetch(dataset: Component) -> None:
         audio, ignored = audio_files(listing.filter(~pl.col("path").is_in(list(about))))
     print(f"{dataset.name}: {summary(before, listing)}", *filter(None, [ignored]), sep="; ")
     write_parquet(paths.FILES, audio)
+    _say("fetch", [Finding(path, "left_out") for path in left_out(folder)])
     code = fingerprint.code_digest(registry.source_file("datasets", dataset.kind))
     _write_supplied(module, dataset, listing, about, code)
     facts = Known(
@@ -170,27 +184,58 @@ def _write_supplied(
     write_json(paths.SUPPLIED / "features.json", sorted(tables))
 
 
-def index(dataset: Component) -> None:
-    """Write the table of tracks, see `tracks.SCHEMA`; says what has no file, or no track."""
+def index(dataset: Component, labels: Labels) -> None:
+    """Write the table of tracks, see `tracks.SCHEMA`; says what was understood, and what is odd.
+
+    What is odd goes to `data/warnings/index.parquet`, and how often, what `fetch` found included,
+    to `metrics/ingest/tracks.json`, with the numbers of tracks and of genres, or of tags.
+    """
     listing = pl.read_parquet(paths.FILES)
     make = _module(dataset).tracks
-    arguments = _arguments(make, dataset)
-    table = tracks.join(make(listing["path"].to_list(), metadata(dataset), **arguments), listing)
-    missing = table.filter(reason="missing")["path"]
-    if len(missing):
-        print(f"warning: {len(missing)} of {len(table)} tracks have no file, e.g. {_some(missing)}")
-    if unnamed := tracks.unlabelled(table, listing.drop_nulls("key")):
-        print(f"{len(unnamed)} files are decoded, but no track names them, e.g. {_some(unnamed)}")
-    if (table["group"] == table["path"]).all():
-        print(
-            "warning: nothing says which tracks share an artist, an album or a song: "
-            "each is a group of its own, and a split by group may tear them apart"
-        )
+    made = make(listing["path"].to_list(), metadata(dataset), **_arguments(make, dataset))
+    table, findings = tracks.indexed(made, listing, labels)
+    print(f"{dataset.name}: {_understood(table)}")
+    found = _say("index", findings)
     write_parquet(paths.TRACKS, table)
+    target = tracks.target_of(table, "auto")
+    of_fetch = pl.read_parquet(paths.WARNINGS / "fetch.parquet")
+    counted = {
+        "dataset": dataset.name,
+        "tracks": len(table),
+        {"genre": "genres", "tags": "tags"}[target]: _distinct(table, target),
+        "warning": diagnostics.counts(pl.concat([of_fetch, found])),
+    }
+    write_json(paths.INGEST / "tracks.json", counted)
 
 
-def _some(files: Sequence[str] | pl.Series) -> str:
-    return ", ".join(map(shown, files[:3]))
+def _say(stage: str, findings: Sequence[Finding]) -> pl.DataFrame:
+    """Keep what a stage finds, and print it once."""
+    found = diagnostics.table(findings)
+    diagnostics.write(found, paths.WARNINGS / f"{stage}.parquet")
+    for line in diagnostics.lines(found):
+        print(line)
+    return found
+
+
+def _understood(table: pl.DataFrame) -> str:
+    """Say in a few words what a table of tracks holds, and how its splits deal them."""
+    counts = {"track": len(table)}
+    counts |= {role: _distinct(table, role) for role in ("genre", "tags", "artist", "album")}
+    said = [
+        f"{n} {role.removesuffix('s')}{'' if n == 1 else 's'}" for role, n in counts.items() if n
+    ]
+    parts = table.select(pl.col("splits").explode()).drop_nulls().unnest("splits")
+    dealt = [
+        f"split {split}: "
+        + ", ".join(f"{(of['part'] == p).sum()} {p}" for p in ("train", "valid", "test"))
+        for (split,), of in parts.sort("split").group_by("split", maintain_order=True)
+    ]
+    return "; ".join([", ".join(said), *dealt])
+
+
+def _distinct(table: pl.DataFrame, role: str) -> int:
+    column = table[role].explode() if role == "tags" else table[role]
+    return column.drop_nulls().n_unique()
 
 
 def _arguments(function: Callable[..., Any], dataset: Component) -> dict[str, Any]:

@@ -7,6 +7,7 @@ thousand files takes seconds.
 
 import hashlib
 import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,9 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from soundstage.diagnostics import shown
 from soundstage.errors import SoundstageError
+from soundstage.file_names import ENDINGS, is_audio, is_left_out
 from soundstage.files import write_parquet
 from soundstage.progress import progress
 from soundstage.store.shards import KEY_LENGTH
@@ -33,15 +36,6 @@ REASONS = {
     "not_utf8": "its name is not UTF-8, and written here with escapes; rename it",
 }
 
-# The endings under which the containers of `soundstage.audio` are found. A list of what is audio,
-# not of what is none: there is no end to what else lies beside music.
-ENDINGS = frozenset({
-    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".avi", ".caf",
-    ".eac3", ".flac", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpeg",
-    ".mpg", ".oga", ".ogg", ".opus", ".ra", ".rm", ".snd", ".spx", ".tta", ".w64", ".wav",
-    ".wave", ".webm", ".wma", ".wv",
-})  # fmt: skip
-
 _LARGEST = 2**36  # bytes; reading what claims to be larger, holes perhaps, would take hours
 
 
@@ -49,6 +43,22 @@ def content_hash(path: Path) -> str:
     """Return a file's content hash: the first 32 hex digits of its SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:KEY_LENGTH]
+
+
+def check_names(root: Path) -> None:
+    """Refuse a folder whose names this process cannot read, as its locale has them in no UTF-8.
+
+    Raises SoundstageError: the fault is the locale's, so no file is blamed for it.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding == "utf-8":
+        return
+    names = (name for _, *both in os.walk(root) for some in both for name in some)
+    if not str(root).isascii() or not all(name.isascii() for name in names):
+        raise SoundstageError(
+            f"{_printable(str(root))}: names are read as {encoding}, and some of them are not "
+            "ASCII; set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
+        )
 
 
 def _walk(root: Path) -> list[tuple[str, str | None]]:
@@ -64,17 +74,31 @@ def _walk(root: Path) -> list[tuple[str, str | None]]:
 
     for folder, folders, files in os.walk(root, onerror=refuse):
         below = Path(folder).relative_to(root)
+        folders[:] = sorted(name for name in folders if not is_left_out(name))
         for name in folders:
             link = Path(folder, name)
             # Not Path.is_symlink, which raises on a path that is too long.
-            if os.path.islink(link) and not name.startswith("."):  # noqa: PTH114
+            if os.path.islink(link):  # noqa: PTH114
                 reason = "linked_folder" if _is_inside(link, inside) else "outside"
                 found.append((f"{(below / name).as_posix()}/", reason))
-            elif Path(name).suffix.lower() in ENDINGS and not name.startswith("."):
+            elif is_audio(name):
                 found.append((f"{(below / name).as_posix()}/", "folder"))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [((below / name).as_posix(), None) for name in files if not name.startswith(".")]
+        found += [((below / name).as_posix(), None) for name in files if not is_left_out(name)]
     return sorted(found)
+
+
+def left_out(root: Path) -> list[str]:
+    """Return the paths of the audio that is not listed for its name, sorted, see `is_left_out`."""
+    found = []
+    for folder, _, files in os.walk(root):
+        below = Path(folder).relative_to(root)
+        inside = is_left_out(below.as_posix())
+        found += [
+            (below / name).as_posix()
+            for name in files
+            if is_audio(name) and (inside or is_left_out(name))
+        ]
+    return sorted(map(_printable, found))
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
@@ -87,13 +111,8 @@ def _printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def shown(path: str) -> str:
-    """Return a path as it may be printed: control characters, that move a terminal, escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
-
-
 def list_files(root: Path, memory: Path) -> pl.DataFrame:
-    """List the files under `root`, hidden ones aside.
+    """List the files under `root`, except what only systems and tools make, see `is_left_out`.
 
     Parameters
     ----------
@@ -104,6 +123,11 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
     path (relative, sorted), size in bytes, key (content hash), and for what is not read no key but
     a reason, see `REASONS`. Of the folders only those are listed that are not looked into; their
     paths end in `/`.
+
+    Raises
+    ------
+    SoundstageError
+        There is no such folder, it cannot be read, or it holds no files.
     """
     if not root.is_dir():
         raise SoundstageError(f"{root}: no such folder; set the data set's `root` in params.yaml")

@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 import soundfile
 from everything import run_everything
-from replicas import Clip, Track, fma, gtzan, magnatagatune
+from replicas import Clip, JamendoTrack, Track, fma, gtzan, magnatagatune, mtg_jamendo
 
 from soundstage.datasets import gtzan_features
 from soundstage.features.librosa_stats import COLUMNS
@@ -359,6 +359,33 @@ def test_a_table_of_one_label(run, tmp_path, capsys):
     assert "warning: guitar/0.flac: " in capsys.readouterr().out
     assert (test["split"], test["target"], test["n_scored"]) == ("given", "genre", 2)
     assert test["clip"]["accuracy"] == 1
+
+
+def labelled_tone(path, number, label, *, sr):
+    tone(path, number, label.partition("---")[2], sr=sr)
+
+
+def test_mtg_jamendo(run, tmp_path):
+    """Its tables lie beside the audio, in a copy of the repository; one tag is in no split."""
+    parts = ["tvett", "tetvv", "vtttt", "ettte", "tttet"]
+    tracks = [
+        JamendoTrack(100 * i + j + 1, i + 1, [tag, "genre---rare"] if i % 2 else [tag], parts[i])
+        for i in range(5)
+        for j, tag in enumerate(("instrument---guitar", "genre---techno"))
+    ]
+    tracks += [JamendoTrack(999, 9, ["genre---rare"], "-----")]
+    sound = partial(labelled_tone, sr=16000)
+    mtg_jamendo(
+        tmp_path / "audio", tracks, sound, tables="../mtg-jamendo-dataset/data",
+        discarded=["genre---rare"], ending=".low.mp3",
+    )  # fmt: skip
+    finished = run({"kind": "mtg_jamendo", "root": str(tmp_path / "audio"), "tags": "all"}, SVM)
+    ingest, test = finished.metrics("ingest/pcm8"), finished.metrics("test")
+    assert (ingest["listed"], ingest["quarantined"]) == (11, 0)
+    assert finished.metrics("ingest/tracks")["warning"] == {"missing_value": 1}
+    assert (test["split"], test["target"], test["n_scored"]) == ("split-0", "tags", 2)
+    assert set(test["clip"]["class"]) == {"instrument---guitar", "genre---techno"}
+    assert finished.metrics("leakage")["test"]["shares"]["artist"] == 0
 
 
 @pytest.mark.parametrize("kind", ["demo", "demo30"])

@@ -1,8 +1,6 @@
 """The rows of a table of text (CSV, TSV) or Parquet, and what is wrong with them, for `table`."""
 
-import csv
-import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from soundstage.datasets import _separated
 from soundstage.errors import SoundstageError
+from soundstage.labels import MISSING, clean
 from soundstage.registry import nearest
 
 _FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
@@ -29,12 +29,17 @@ class Rows:
         self.names: list[str] = []
         self.lines: Sequence[int] = ()
         self.unit = "row" if file.suffix.lower() == ".parquet" else "line"
-        self._text: dict[str, list[str]] = {}
+        self._text: list[list[str]] = []
+        self._separated = ""  # how, for what is said of columns
         self._parquet: pq.ParquetFile | None = None
         if self.unit == "row":
             self._open_parquet()
         else:
             self._read_text()
+        self._numbers = {name: i for i, name in enumerate(self.names)}
+        self._alike = defaultdict[str, list[str]](list)
+        for name in self.names:
+            self._alike[name.casefold()].append(name)
         again = [name for name, count in Counter(self.names).items() if count > 1]
         if again:
             self.mistakes.append(f"columns that occur twice: {', '.join(map(repr, again))}")
@@ -57,7 +62,7 @@ class Rows:
     def column(self, name: str) -> list[Any]:
         """Return a column as text, or lists of text (in Parquet), None where there is no list."""
         if self._parquet is None:
-            return self._text[name]
+            return [row[self._numbers[name]] for row in self._text]
         try:
             column = self._parquet.read(columns=[name]).column(name)
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
@@ -73,62 +78,73 @@ class Rows:
             raise SoundstageError(f"{self.file}: the column {name!r} is no text: {error}") from None
 
     def _read_text(self) -> None:
-        data = self.file.read_bytes()
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise SoundstageError(
-                f"{self.file}: line {line}: is not UTF-8; save the table as UTF-8"
-            ) from None
-        header = text.lstrip("\r\n").partition("\n")[0]
-        delimiter = next((sign for sign in "\t,;" if sign in header), ",")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        rows, lines, end = list[list[str]](), list[int](), 0
-        try:
-            for row in reader:
-                if row:  # not an empty line
-                    rows.append(row)
-                    lines.append(end + 1)
-                end = reader.line_num
-        except csv.Error as error:
-            raise SoundstageError(f"{self.file}: line {end + 1}: {error}") from None
-        if not rows:
-            return
-        self.names, self.lines = [name.strip() for name in rows[0]], lines[1:]
-        ragged = [len(row) != len(self.names) for row in rows[1:]]
-        self.check(f"rows without {len(self.names)} fields", ragged, map(len, rows[1:]))
-        if not any(ragged):
-            self._text = {name: [row[i] for row in rows[1:]] for i, name in enumerate(self.names)}
+        separator, rows, lines = _separated.read(self.file)
+        if rows:
+            self.names = [name.strip() for name in rows[0]]
+            self.lines, self._text = lines[1:], rows[1:]
+            self._separated = f" (separated by {separator!r})"
+
+    def find(self, name: str) -> str | None:
+        """Return the column of a name, or the one that differs from it in case only."""
+        if name in self._numbers:
+            return name
+        alike = self._alike.get(name.casefold(), [])
+        return alike[0] if len(alike) == 1 else None
 
     def choose(
         self, columns: Mapping[str, str | None], tag_columns: str | None, separator: str
     ) -> tuple[dict[str, list[Any]], list[list[str]] | None]:
-        """Return role -> column, and the tags of the rows if they have columns of their own."""
-        named, used = {}, set[str]()
-        for role, asked in columns.items():
-            name = asked or role
-            if name in self.names:
-                used.add(name)
+        """Return role -> column, and the tags of the rows if they have columns of their own.
+
+        Of what is not known (`labels.MISSING`) the text is "".
+        """
+        found = {role: self.find(asked or role) for role, asked in columns.items()}
+        rest = self._even(found.get("tags"))
+        named: dict[str, list[Any]] = {"tags": rest} if rest else {}
+        for role, name in found.items():
+            if name and role not in named:
                 named[role] = self.column(name)
-            elif asked or role == "path":
-                self._lacks(name, role)
+            elif not name and (columns[role] or role == "path"):
+                self._lacks(columns[role] or role, role)
         for role in named.keys() - {"tags"}:
             lists = [not isinstance(value, str) for value in named[role]]
             self.check(f"lists in the column {role!r}", lists, named[role])
             named[role] = [v if isinstance(v, str) else "" for v in named[role]]
-            if role != "path":
+            if role == "track":
                 named[role] = [value.strip() for value in named[role]]
+            elif role != "path":
+                named[role] = [known(value) for value in named[role]]
         if not separator:
             self.mistakes.append("`separator` is empty; say which sign stands between tags")
         elif tag_columns:
+            used = set(filter(None, found.values()))
             return named, self._flagged(named, used, tag_columns, separator)
         elif not named.keys() & {"genre", "tags"}:
             self.mistakes.append(
-                "has no labels: name a column by `genre`, `tags` or `tag_columns`; "
-                + nearest("genre", self.names)
+                "has no labels: name a column by `genre`, `tags` or `tag_columns`"
+                f"{self._separated}; {nearest('genre', self.names)}"
             )
         return named, None
+
+    def _even(self, tags: str | None) -> list[list[str]] | None:
+        """Return each row's tags if each is a field of its own, from the last column on.
+
+        So it is in a text where the last column is that of the tags, and some row is longer than
+        the header. Else each row must have as many fields as the header; the rest is told.
+        """
+        n = len(self.names)
+        if tags is not None and tags == self.names[-1] and any(len(r) > n for r in self._text):
+            short = [len(row) < n - 1 for row in self._text]
+            self.check(f"rows without {n - 1} fields or more", short, map(len, self._text))
+            rest = [_without_empty_end(row[n - 1 :]) for row in self._text]
+            self._text = [row[:n] + [""] * (n - len(row)) for row in self._text]
+            self.raise_mistakes()
+            return rest
+        ragged = [len(row) != n for row in self._text]
+        if any(ragged):
+            self.check(f"rows without {n} fields{self._separated}", ragged, map(len, self._text))
+            self.raise_mistakes()
+        return None
 
     def _flagged(
         self, named: dict[str, list[Any]], used: set[str], tag_columns: str, separator: str
@@ -139,9 +155,10 @@ class Rows:
         if tag_columns == "*":
             names = [name for name in self.names if name not in used]
         tags: list[list[str]] = [[] for _ in self.lines]
-        for name in names:
-            if name not in self.names:
-                self._lacks(name, "tag_columns")
+        for asked in names:
+            name = self.find(asked)
+            if name is None:
+                self._lacks(asked, "tag_columns")
                 continue
             values = list(map(str, self.column(name)))
             flags = {value: _FLAGS.get(value.strip().lower()) for value in set(values)}
@@ -159,12 +176,15 @@ class Rows:
             value.split(separator) if isinstance(value, str) else [tag or "" for tag in value or []]
             for value in values
         ]
-        tags = [[] if row == [""] else [tag.strip() for tag in row] for row in parted]
+        tags = [[known(tag) for tag in row] for row in parted]
+        tags = [[] if row == [""] else row for row in tags]
         self.check("empty tags", ["" in row for row in tags], values)
         return [list(dict.fromkeys(row)) for row in tags]
 
     def _lacks(self, name: str, role: str) -> None:
-        self.mistakes.append(f"no column {name!r} (`{role}`); {nearest(name, self.names)}")
+        self.mistakes.append(
+            f"no column {name!r} (`{role}`){self._separated}; {nearest(name, self.names)}"
+        )
 
     def check(self, what: str, bad: Iterable[bool], values: Iterable[Any] | None) -> None:
         """Note a kind of mistake: how many rows are `bad`, and the first of them."""
@@ -182,6 +202,18 @@ class Rows:
         """Raise a SoundstageError with all mistakes, if there are any."""
         if self.mistakes:
             raise SoundstageError("\n".join(f"{self.file}: {text}" for text in self.mistakes))
+
+
+def _without_empty_end(fields: list[str]) -> list[str]:
+    """Return a row's fields without the empty ones with which spreadsheets fill it up."""
+    n = max((i for i, field in enumerate(fields, 1) if field), default=0)
+    return fields[:n]
+
+
+def known(text: str) -> str:
+    """Return a text as `labels.clean` has it, "" where it stands for nothing known."""
+    text = clean(text)
+    return "" if text in MISSING else text
 
 
 def _is_column(kind: pa.DataType) -> bool:

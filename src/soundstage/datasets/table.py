@@ -1,37 +1,33 @@
 """Any table of paths and labels: CSV, TSV or Parquet, with one label a track or several.
 
 The audio lies under `root`. The table lies there too, or anywhere if `table` is an absolute path;
-text is UTF-8, its columns separated by tabs, commas or semicolons, whichever the header has first
-in this order, and quoted by RFC 4180.
+text is UTF-8, quoted by RFC 4180, and its columns are separated by the tab, comma, semicolon or bar
+that fits its rows, or the one that a first line `sep=;` names.
 
-A column that a parameter names must be there. Where a parameter is left out, a column of the
-parameter's own name is used if there is one: a table with the columns path, genre and artist needs
-no parameters.
+A column that a parameter names must be there; case does not count where one column only is meant.
+Where a parameter is left out, a column of the parameter's own name is used if there is one: a table
+with the columns path, genre and artist needs no parameters. Where the column of the tags is the
+last one, a row may be longer than the header: the rest of it are further tags.
+
+Nothing is known where a field is empty or says nan, None, null or the like, see `labels.MISSING`.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from soundstage.datasets import folder
+from soundstage.datasets._parts import PARTS, parts
 from soundstage.datasets._rows import Rows
 from soundstage.errors import SoundstageError
+from soundstage.file_names import is_left_out
 
 CITATION = folder.CITATION
 LICENCE = folder.LICENCE
 METADATA = ("{table}",)
 HONEST = "group"
-
-PARTS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "validation", "validate", "val", "dev", "development"), "valid"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 
 
 def fetch(
@@ -63,12 +59,11 @@ def fetch(
     tags : of any number of labels a track, between them the `separator`; a list in Parquet.
     tag_columns : columns named by a tag, 0 or 1 in each row, between them the `separator`; "*" are
         all that no other parameter names. Instead of `tags`.
-    group : of what a split must keep together. A row without one belongs to all rows of its artist;
-        without an artist too, to all of its album and to all of its song; and so, by way of one
-        another, whole chains of rows are one group.
+    group : of what a split must keep together. A row without one belongs to all rows of its
+        artist, album or song, see `grouping.groups`.
     artist, album, song : of their names.
-    split : of train, valid or test, or what else they are called, see `PARTS`; nothing where a row
-        is in none. It makes the split `given`.
+    split : of train, valid or test, or what else they are called, see `_parts.parts`; nothing where
+        a row is in none. It makes the split `given`.
 
     Raises
     ------
@@ -129,7 +124,10 @@ def _tracks(
     rows.check("paths that leave the folder, or none", [not ok for ok in inside], named.get("path"))
     rows.check("paths that occur twice", _twice(paths), paths)
     gone = [ok and not is_there(path) for ok, path in zip(inside, paths, strict=True)]
-    rows.check("paths of no audio in the folder", gone, paths)
+    left = [ok and is_left_out(path) for ok, path in zip(inside, paths, strict=True)]
+    rows.check("paths under names that only systems and tools give, left out", left, paths)
+    absent = [away and not out for away, out in zip(gone, left, strict=True)]
+    rows.check("paths of no audio in the folder", absent, paths)
     if "track" in named:
         twice = _twice(named["track"])
         bad = [not name or again for name, again in zip(named["track"], twice, strict=True)]
@@ -141,60 +139,31 @@ def _tracks(
     if labels is not None and not any(labels) and not rows.mistakes:
         rows.mistakes.append("no row has a tag")
     said = named.get("split", [])
-    unknown = [part != "" and part.lower() not in PARTS for part in said]
-    rows.check(f"parts other than {', '.join(PARTS)}", unknown, said)
+    meant = parts(set(said))
+    unknown = [part != "" and part not in meant for part in said]
+    rows.check(f"parts other than {', '.join(PARTS)}, eval", unknown, said)
     rows.raise_mistakes()
 
-    known = {role: [value or None for value in values] for role, values in named.items()}
     nothing: list[str | None] = [None] * len(paths)
-    about = {role: known.get(role, nothing) for role in ("artist", "album", "song")}
-    given = [[{"split": "given", "part": PARTS[part.lower()]}] if part else [] for part in said]
+    about = {
+        role: [value or None for value in named.get(role, nothing)]
+        for role in ("genre", "group", "artist", "album", "song")
+    }
+    given = [[{"split": "given", "part": meant[part]}] if part else [] for part in said]
     return pl.DataFrame(
         {
-            "track": known.get("track", folder.names(paths)),
+            "track": named.get("track", folder.names(paths)),
             "path": paths,
-            "genre": known.get("genre", nothing),
             "tags": labels or nothing,
-            "group": _groups({"group": known.get("group", nothing), **about, "path": paths}),
             **about,
             "splits": given or nothing,
         },
         schema_overrides={
-            **dict.fromkeys(("genre", *about), pl.String),
+            **dict.fromkeys(about, pl.String),
             "tags": pl.List(pl.String),
             "splits": pl.List(pl.Struct({"split": pl.String, "part": pl.String})),
         },
     )
-
-
-def _groups(known: Mapping[str, Sequence[str | None]]) -> list[str]:
-    """Return each row's group, see `fetch`: named by its first group, else artist, and so on.
-
-    `known`: group, artist, album, song and path, in this order.
-    """
-    n = len(known["path"])
-    number: dict[tuple[str, str], int] = {}
-    ties: list[tuple[int, int]] = []
-    rows: Sequence[int] = range(n)  # those that nothing stronger ties, and so these roles do
-    for roles in (("group",), ("artist",), ("album", "song")):
-        for role in roles:
-            tying = {known[role][i] for i in rows}
-            ties += [
-                (i, n + number.setdefault((role, name), len(number)))
-                for i, name in enumerate(known[role])
-                if name and name in tying
-            ]
-        rows = [i for i in rows if known[roles[0]][i] is None]
-    a, b = np.array(ties, np.int64).reshape(-1, 2).T
-    size = n + len(number)
-    graph = coo_array((np.ones(len(ties), np.bool_), (a, b)), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
-
-    first: dict[int, tuple[int, str]] = {}
-    for label, *names in zip(labels[:n], *known.values(), strict=True):
-        found = next((rank, name) for rank, name in enumerate(names) if name)
-        first[label] = min(first.get(label, found), found)
-    return [first[label][1] for label in labels[:n]]
 
 
 def _is_inside(path: str) -> bool:

@@ -3,7 +3,9 @@
 from soundstage.params.entries import Component
 from soundstage.params.reading import Params, load
 from soundstage.params.sections import (
+    Cut,
     Evaluation,
+    Labels,
     Rule,
     Section,
     Segment,
@@ -15,7 +17,9 @@ from soundstage.params.sections import (
 
 __all__ = [
     "Component",
+    "Cut",
     "Evaluation",
+    "Labels",
     "Params",
     "Rule",
     "Section",

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from soundstage.params.sections import Top
 
 @dataclass(frozen=True)
 class Params:
-    """The checked content of `params.yaml`."""
+    """The checked content of `params.yaml`; `text` is what stands in the file."""
 
     top: Top
     datasets: Mapping[str, Component]
     features: Mapping[str, Component]
     models: Mapping[str, Component]
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def dataset(self) -> Component:
@@ -45,7 +46,7 @@ def load(file: Path = Path("params.yaml"), changes: Mapping[str, Any] | None = N
         Names every mistake, one a line: `params.yaml:14: features.mel.n_mel: no such parameter;
         did you mean 'n_mels'?`
     """
-    text, value = _read(file)
+    text, value = read(file)
     for name, to in (changes or {}).items():
         _set(value, name, to)
 
@@ -64,14 +65,14 @@ def load(file: Path = Path("params.yaml"), changes: Mapping[str, Any] | None = N
         name: replace(model, training=model.training and model.training.over(top.training))
         for name, model in parts["models"].items()
     }
-    return Params(top, **parts)
+    return Params(top, text=text, **parts)
 
 
-def _read(file: Path) -> tuple[str, dict[str, Any]]:
-    """Return a file's text, and its content to change."""
+def read(file: Path) -> tuple[str, dict[str, Any]]:
+    """Return a parameter file's text and its content, not checked yet; SoundstageError if bad."""
     try:
         text = file.read_text("utf-8")
-        value = _parsed(text)
+        value = parsed(text)
     except FileNotFoundError:
         raise SoundstageError(f"{file}: no such file; run in the project's folder") from None
     except YAMLError as error:
@@ -82,7 +83,8 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
 
 
 @lru_cache(maxsize=1)
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return what a text of YAML says, not checked and not to be changed."""
     return YAML(typ="safe", pure=True).load(text)  # YAML 1.2: 1e-3 is a number
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from soundstage import registry
+from soundstage.params.inputs import check_inputs, check_segment
 from soundstage.params.mistakes import Location, Mistakes
 
 
@@ -31,8 +32,15 @@ def check_references(value: dict[str, Any], mistakes: Mistakes) -> None:
             mistakes.add(("features", name, "source"), "the feature is made from itself")
         if name in waveforms:
             mistakes.add(("features", name), "is a waveform's name too; choose another")
+    if "tracks" in waveforms:
+        mistakes.add(
+            ("waveforms", "tracks"), "is what the counts of tracks are called; choose another"
+        )
     for name in section("models"):
         refer(("models", name, "input"), waveforms | features)
+        entry = section("models")[name]
+        check_segment(name, entry.get("segment") if isinstance(entry, dict) else None, mistakes)
+    check_inputs(waveforms, features, section("models"), mistakes)
     split = section("split")
     folds, fold = split.get("folds"), split.get("fold")
     if isinstance(folds, int) and isinstance(fold, int) and fold >= folds:

@@ -34,6 +34,7 @@ class Decode(Section):
     min_rate: PositiveInt = 4000
     max_rate: PositiveInt = 384_000
     max_channels: PositiveInt = 64
+    max_peak: PositiveFloat = 100.0
     formats: Annotated[list[Format], Field(min_length=1)] = list(get_args(Format))
     silence: Literal["accept", "quarantine"] = "accept"
     max_rejected_share: Share
@@ -57,10 +58,29 @@ class Waveform(Section):
     dtype: Literal["int8", "int16", "float16", "float32"]
 
 
+class Labels(Section):
+    """How labels and names are understood, see `soundstage.tracks.settle`.
+
+    `placeholders`: what stands for no artist, album or song, in any case. `one_case`: whether
+    labels that differ in case only are one.
+    """
+
+    placeholders: list[str] = [
+        "unknown", "unknown artist", "unknown album", "unknown title", "unknown song", "unbekannt",
+        "[unknown]", "<unknown>", "(unknown)", "no artist", "no album", "no title", "[no artist]",
+        "various artists", "various artist", "various", "v.a.", "v. a.", "v.a", "v/a", "va",
+        "verschiedene interpreten", "artistes divers", "varios artistas", "artisti vari",
+        "untitled", "[untitled]", "anonymous", "n/a", "n.a.", "na", "nan", "none", "null",
+        "not available", "tba", "tbd", "-", "--", "?", "???",
+    ]  # fmt: skip
+    one_case: bool = False
+
+
 class Split(Section):
     """Which clips train, validate and test.
 
     `clips`: whether a split that the data set does not bring with it deals clips without any label.
+    `missing_class`: what becomes of a split of which a part lacks a class.
     """
 
     name: str
@@ -70,13 +90,37 @@ class Split(Section):
     folds: Annotated[int, Field(ge=3)] | None
     fold: NonNegativeInt
     clips: Literal["labelled", "all"] = "labelled"
+    missing_class: Literal["refuse", "warn"] = "warn"
 
 
 class Segment(Section):
-    """How a model cuts clips: the first `count` pieces (or all) of `length` along the last axis."""
+    """How a model cuts clips along time, or which slices it takes, see `soundstage.cuts`.
 
-    length: PositiveInt
+    A piece has `length` steps of the last axis, samples or frames, or lasts `seconds`. Pieces begin
+    `hop` apart, in the same unit (None: one behind the other). `at`: the first pieces, those around
+    the middle, or all; there are at most `count` (None: all that fit), of `all` spread evenly.
+    Slices have their length already: only `at` and `count` choose among them.
+    """
+
+    length: PositiveInt | None = None
+    seconds: PositiveFloat | None = None
+    hop: PositiveFloat | None = None
+    at: Literal["start", "middle", "all"] = "start"
     count: PositiveInt | None = None
+
+
+class Cut(Section):
+    """How long or uneven clips are cut for a model without a `segment`, see `cuts.by_default`.
+
+    Clips are long where the usual one has more than `longest` seconds, and uneven where the longest
+    has more than `uneven` times the usual one's. Then pieces last as long as the usual clip, but at
+    most `seconds`, and `count` of them, spread over the clip, are the most.
+    """
+
+    longest: PositiveFloat
+    uneven: Annotated[float, Field(ge=1)]
+    seconds: PositiveFloat
+    count: PositiveInt
 
 
 class Shared(Section):
@@ -148,7 +192,9 @@ class Top(Section):
     seed: NonNegativeInt
     decode: Decode
     store: Store
+    cut: Cut
     split: Split
+    labels: Labels = Labels()
     audit: Audit
     evaluation: Evaluation
     training: Shared
