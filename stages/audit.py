@@ -2,8 +2,8 @@
 
 from _start import run
 
-from soundstage import near_duplicates, paths, splits, tracks
-from soundstage.audit import audit, crossing, lines
+from soundstage import diagnostics, near_duplicates, paths, splits, tracks
+from soundstage.audit import audit, crossing, lines, two_labels
 from soundstage.files import write_json
 from soundstage.params import Params
 from soundstage.store.read import Feature
@@ -20,8 +20,11 @@ def main(params: Params) -> None:
     table, parts = tracks.read(paths.TRACKS), splits.read(paths.SPLITS)
     recordings = near_duplicates.groups(near, checksums)
     report = audit(table, parts.table, checksums, recordings, params.top.target)
-    write_json(paths.LEAKAGE, {"dataset": params.dataset.name, "split": parts.name} | report)
-    print(*lines(report, crossing(table, parts.table, near)), sep="\n")
+    torn = two_labels(table, recordings)
+    report |= {"dataset": params.dataset.name, "split": parts.name, "two_labels": len(torn)}
+    write_json(paths.LEAKAGE, report)
+    diagnostics.write(torn, paths.WARNINGS / "audit.parquet")
+    print(*lines(report, crossing(table, parts.table, near)), *diagnostics.lines(torn), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """Score the trained model on the test part."""
 
+import json
+
 from _start import run
 
 from soundstage import checkpoints, paths, scoring, splits, tracks, views
+from soundstage.audit import leaking
 from soundstage.files import write_json
 from soundstage.metrics import stored
 from soundstage.params import Params
@@ -16,13 +19,15 @@ def main(params: Params) -> None:
     scores, found, tuned = scoring.score(
         model, about, view, tracks.read(paths.TRACKS), parts, params.top.evaluation
     )
+    leaks = leaking(json.loads(paths.LEAKAGE.read_text("utf-8")))
+    warned = scores.get("warning", {}) | leaks
     named = {
         "model": about.model,
         "dataset": params.top.dataset,
         "split": parts.name,
         "target": views.read(view).about.target,
     }
-    write_json(paths.TEST, named | scores)
+    write_json(paths.TEST, named | scores | ({"warning": warned} if warned else {}))
     stored.write(
         found,
         stored.About(
@@ -30,6 +35,7 @@ def main(params: Params) -> None:
             classes=about.classes,
             train_shares=about.train_shares,
             thresholds=None if tuned is None else tuned.tolist(),
+            warning=warned,
         ),
         paths.PREDICTIONS,
     )

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from soundstage.audit import audit, crossing, lines
+from soundstage.audit import audit, crossing, leaking, lines, two_labels
 from soundstage.near_duplicates import groups
 
 # The files 1, 4 and 6 differ, but 1 and 4 decode to equal samples; 3 and 6 are near-duplicates.
@@ -129,3 +129,22 @@ def test_few_of_many_near_duplicates_are_named(report, tracks, parts):
     many = pl.concat([crossing(tracks, parts, NEAR)] * 9)
     assert lines(report, many)[-6] == "near-duplicates of training, 5 of 9:"
     assert not any("near-dup" in line for line in lines(report, many.clear()))
+
+
+def test_one_recording_under_two_genres_is_named_by_pair(tracks):
+    """a.wav and d.flac decode to equal samples; of c and f, near and both pop, nothing is said."""
+    named = tracks.with_columns(path=pl.col("track") + pl.Series([".wav", *[".flac"] * 5]))
+    found = two_labels(named, RECORDINGS)
+    assert found.rows() == [("d.flac", "two_labels", "pop, and a.wav is rock")]
+    copies = pl.concat([named, named.filter(track="c").with_columns(
+        track=pl.lit("g"), path=pl.lit("g.mp3"), genre=pl.lit("jazz"))])  # fmt: skip
+    assert two_labels(copies, RECORDINGS).rows() == [
+        ("d.flac", "two_labels", "pop, and a.wav is rock"),
+        ("g.mp3", "two_labels", "jazz, and c.flac is pop"),
+    ]
+    assert not len(two_labels(named.with_columns(genre=pl.lit(None, pl.String)), RECORDINGS))
+
+
+def test_what_touches_the_scores(report):
+    assert leaking(report | {"two_labels": 3}) == {"shared_artist": 2, "two_labels": 3}
+    assert leaking({"test": {"clips": 1, "shares": {}}, "two_labels": 0}) == {}

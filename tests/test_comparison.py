@@ -179,7 +179,7 @@ def test_says_what_differs(rng):
         compare(found, grouped, n_resamples=9, seed=0)
 
 
-def write(found, path, model="svm"):
+def write(found, path, model="svm", **more):
     about = stored.About(
         model=model,
         dataset="demo",
@@ -188,6 +188,7 @@ def write(found, path, model="svm"):
         classes=found.classes,
         train_shares=found.train_shares.tolist(),
         thresholds=None,
+        **more,
     )
     stored.write({"test": found, "valid": found.rows(np.arange(2))}, about, path)
 
@@ -206,6 +207,17 @@ def test_prints_a_table_with_a_verdict(rng, tmp_path):
     assert same.count("no difference shown\n") == 4
     assert "is better" not in same
     assert "from +0.000 to +0.000" in same.splitlines()[-1]
+
+
+def test_says_what_touches_the_scores_of_either_run(rng, tmp_path):
+    found = random_predictions(rng, 30, 3, skill=3.0)
+    files = [str(tmp_path / f"{name}.parquet") for name in ("a", "b")]
+    write(found, Path(files[0]))
+    write(found, Path(files[1]), warning={"missing_class": 2, "of_tomorrow": 1})
+    lines = report(*files, n_resamples=20, seed=0).splitlines()
+    assert sum("warning: " in line for line in lines) == 2
+    assert lines[-3].startswith(f"{files[1]}: warning: missing_class (2): is a class that")
+    assert lines[-2].startswith(f"{files[1]}: warning: of_tomorrow (1): ")
 
 
 def test_an_undefined_score_shows_as_a_dash(tmp_path):

@@ -153,6 +153,16 @@ def test_gate_passes(repo, capsys):
     assert closing == "Pass: all 2 metrics are within their tolerance of main."
 
 
+def test_gate_says_what_touches_the_scores(repo, capsys):
+    write(repo, changed(accuracy=0.8) | {"warning": {"missing_class": 3}}, "metrics/test.json")
+    assert gate(repo, "main", {FILE: {"clip.accuracy": HIGHER}}) == 0
+    *_, warned, closing = capsys.readouterr().out.splitlines()
+    assert warned.startswith("warning: missing_class (3): is a class that not every part has")
+    assert closing.startswith("Pass")
+    write(repo, "[1, 2", "metrics/test.json")
+    gate(repo, "main", {})
+
+
 def test_gate_fails(repo, capsys):
     write(repo, changed(accuracy=0.5))
     assert gate(repo, "main", {FILE: {"clip.accuracy": HIGHER, "clip.loss": LOWER}}) == 1

@@ -90,6 +90,18 @@ def test_clips_dealt_by_segment_count_where_they_have_any(counted):
     assert sum(scored.values()) > 19  # some clips are in more than one
 
 
+def test_a_class_whose_only_test_clips_cannot_be_read_is_counted(counted):
+    """The split has both genres in every part; the store refuses one of them its test clips."""
+    *_, segments, _ = counted("test")
+    assert scoring.warnings(segments.view) == {"unreadable": 1}
+    unread = pl.when((pl.col("track").str.starts_with("reel")) & (pl.col("part") == "test"))
+    rows = segments.view.rows.with_columns(reason=unread.then(pl.lit("silent")).otherwise("reason"))
+    assert scoring.warnings(replace(segments.view, rows=rows)) == {
+        "unreadable": 1,
+        "missing_class": 1,
+    }
+
+
 def test_a_clip_dealt_by_segment_of_which_no_part_has_any_is_an_error(counted):
     dealt = counted.parts.with_columns(part=pl.lit(BY_SEGMENT))
     table, parts, segments, found = counted("test", name="by_segment", table=dealt)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from soundstage import diagnostics
+from soundstage.diagnostics import Finding
 from soundstage.splits import BY_SEGMENT, PARTS
 from soundstage.tracks import target_of
 
@@ -131,6 +133,45 @@ def crossing(tracks: pl.DataFrame, parts: pl.DataFrame, pairs: pl.DataFrame) -> 
         .sort("share", "track", "part", "training", descending=[True, False, False, False])
         .select("track", "part", "training", "share", "seconds")
     )
+
+
+def two_labels(tracks: pl.DataFrame, recordings: Mapping[str, int]) -> pl.DataFrame:
+    """Name the tracks that are one recording under two genres: `two_labels` of `diagnostics`.
+
+    Parameters
+    ----------
+    tracks: see `tracks.SCHEMA`; recordings: as `audit` takes them.
+
+    Returns
+    -------
+    A table of `diagnostics.SCHEMA`: of each family of equal or nearly equal recordings, a row for
+    each track of another genre than the first one's, beside that one.
+    """
+    recording = pl.col("key").replace_strict(recordings, default=None, return_dtype=pl.Int64)
+    known = tracks.with_columns(recording=recording).drop_nulls(["recording", "genre"])
+    first = known.sort("path").unique("recording", keep="first", maintain_order=True)
+    pairs = known.join(first.select("recording", "path", "genre"), on="recording").filter(
+        pl.col("genre") != pl.col("genre_right")
+    )
+    columns = ("path", "genre", "path_right", "genre_right")
+    return diagnostics.table(
+        Finding(path, "two_labels", f"{genre}, and {other} is {its_genre}")
+        for path, genre, other, its_genre in pairs.select(columns).iter_rows()
+    )
+
+
+def leaking(report: Mapping[str, Any]) -> dict[str, int]:
+    """Return what of a leakage report touches the scores: code of `diagnostics.WARNINGS` -> count.
+
+    Parameters
+    ----------
+    report: what `audit` returns, with the count `two_labels`.
+    """
+    counted = {
+        "shared_artist": report["test"].get("shares", {}).get("artist", 0),
+        "two_labels": report["two_labels"],
+    }
+    return {code: n for code, n in counted.items() if n}
 
 
 def lines(report: Mapping[str, Any], crossing: pl.DataFrame, *, at_most: int = 5) -> list[str]:

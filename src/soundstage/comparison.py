@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest, rankdata
 
-from soundstage import paths
+from soundstage import diagnostics, paths
 from soundstage.errors import SoundstageError
 from soundstage.metrics import stored
 from soundstage.metrics.bootstrap import DRAWS_AT_ONCE, Scores, gathered, intervals, scorer
@@ -159,6 +159,11 @@ def report(first: str, second: str, *, n_resamples: int, seed: int) -> str:
             f"McNemar's exact test of accuracy: {test.only_first} clips are right in {first} "
             f"alone, {test.only_second} in {second} alone, p = {test.p:.3g}."
         )
+    lines += (
+        f"{run}: {line}"
+        for run, about in ((first, about_a), (second, about_b))
+        for line in diagnostics.summary(about.warning)
+    )
     return "\n".join([*lines, _closing(rows[0], first, second)])
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from soundstage import diagnostics, paths
 from soundstage.params import Rule
 
 PASS, FAIL, CANNOT_TELL = 0, 1, 2  # exit codes
@@ -81,8 +82,18 @@ def gate(root: Path, rev: str, rules: Mapping[str, Mapping[str, Rule]]) -> int:
     rows = [row for of_file in judged.values() for row in of_file]
     if rows:
         print(_table(judged, rev))
+    for line in _warnings(root):
+        print(line)
     print(_closing(rows, rev, complaint if commit is None else ""))
     return exit_code(rows)
+
+
+def _warnings(root: Path) -> list[str]:
+    """Return a line for each kind of warning that touches the workspace's scores."""
+    file = root / paths.TEST
+    found = (_parsed(file.read_bytes()) or {}).get("warning") if file.is_file() else None
+    counted = {str(code): _number(n) for code, n in (found or {}).items()}
+    return diagnostics.summary({code: int(n) for code, n in counted.items() if n})
 
 
 def _row(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, key: str, rule: Rule) -> Row:

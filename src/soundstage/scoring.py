@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import checkpoints
+from soundstage import checkpoints, diagnostics, presence
 from soundstage.errors import SoundstageError
 from soundstage.evaluation import evaluate
 from soundstage.loading import Segments
@@ -14,7 +14,7 @@ from soundstage.metrics import thresholds
 from soundstage.metrics.predictions import Predictions
 from soundstage.params import Evaluation
 from soundstage.splits import BY_SEGMENT, Parts
-from soundstage.views import labelled
+from soundstage.views import View, labelled
 
 
 def score(
@@ -39,9 +39,31 @@ def score(
         found["valid"] = predictions(model, about, Segments(view, "valid"))
         apart = not set(found["valid"].track.tolist()) & set(found["test"].track.tolist())
         tuned = thresholds.tuned(found["valid"].clips()) if about.multilabel and apart else None
-    counted = counts(tracks, parts, segments, found["test"])
+    counted: dict[str, Any] = counts(tracks, parts, segments, found["test"])
+    heard = segments.view.about.heard.get("test", 1.0)
+    counted |= {"heard": heard} if heard < 1 else {}
+    if touching := warnings(segments.view):
+        counted["warning"] = touching
     scores = evaluate(found["test"], thresholds=tuned, **evaluation.model_dump())
     return counted | scores, found, tuned
+
+
+def warnings(view: View) -> dict[str, int]:
+    """Count what touches the scores, by code of `diagnostics.WARNINGS`.
+
+    That is what the model hears of its clips, and which classes a part lacks, as far as its clips
+    can be read.
+    """
+    names = view.about.classes
+    readable = view.rows.filter(pl.col("reason").is_null())
+    rows = readable.unique(["track", "part"], maintain_order=True).select(
+        "track",
+        "group",
+        "part",
+        labels=pl.col("target").list.eval(pl.element().replace_strict(dict(enumerate(names)))),
+    )
+    lacking = diagnostics.table(presence.lacking(rows, names))
+    return {**view.about.warnings, **diagnostics.counts(lacking)}
 
 
 def predictions(model: Any, about: checkpoints.About, segments: Segments) -> Predictions:

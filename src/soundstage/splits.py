@@ -1,7 +1,9 @@
 """Which clips train, validate and test.
 
-`honest` is the own leak-free split of a data set: an official one where there is one, else
-`group`. Besides the splits that a data set brings with it, there are for every one
+`honest` is the split that a data set is to be scored on: an official one where there is one, else
+`group`. What it keeps apart differs: MagnaTagATune's official folders share artists but no song, and
+`artist` is the twin that shares none. Besides the splits that a data set brings with it, there are
+for every one
 
 group, artist, album, song   whole groups, artists ...: what belongs together stays together
 random         clip by clip: what is that worth?
@@ -14,13 +16,17 @@ They deal the clips that have a genre or a tag, so those that a data set's own s
 want of a tag are not dealt here either; with `clips: all`, they deal these too.
 
 The first five are stratified by genre, and stable: a unit's place is a hash of its name and the
-seed, so a new track moves few others, and none that the shares do not force. With `folds` they
-are cross-validation: fold `fold` tests, the next one validates.
+seed, so a new track moves few others, and none that the shares do not force. Where a part would
+lack a label, as few clips as possible move so that every label is in every part, see `placing`.
+With `folds` these splits are cross-validation: fold `fold` tests, the next one validates.
+
+`given` are the parts that a table or the names of folders state; where it is known, `honest` means
+it. What it leaves out of validation and test is dealt from its training part, by group.
 """
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +37,13 @@ from soundstage import registry
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.params import Split
+from soundstage.placing import place
+from soundstage.tracks import target_of
 
 PARTS = ("train", "valid", "test")
+GIVEN = "given"  # the split that a user states
+# What it is worth that a label is in a part: one that is not trained cannot be told at all.
+_WORTH = {"train": 4, "test": 2, "valid": 1}
 BY_SEGMENT = "by_segment"  # the part of a track whose segments are dealt one by one
 
 
@@ -43,14 +54,18 @@ def _rank(seed: int, name: str) -> str:
 def _dealt(tracks: pl.DataFrame, unit: str, split: Split) -> pl.DataFrame:
     """Deal the units of each genre, in the order of their ranks: test first, then valid.
 
-    A track whose unit is unknown is a unit of its own.
+    A track whose unit is unknown, as an artist may be, goes with its group.
     """
     if not tracks[unit].count():
         raise SoundstageError(f"split {unit!r}: the data set knows no {unit}; choose another split")
-    named = tracks.with_columns(unit=pl.coalesce(unit, "track"))
+    named = tracks.with_columns(unit=pl.coalesce(unit, "group"), labels=_labels(tracks))
     units = (
         named.group_by("unit")
-        .agg(genre=pl.col("genre").drop_nulls().mode().sort().first(), clips=pl.len())
+        .agg(
+            genre=pl.col("genre").drop_nulls().mode().sort().first(),
+            clips=pl.len(),
+            labels=pl.col("labels").list.explode().drop_nulls().unique(),
+        )
         .with_columns(
             pl.col("unit")
             .map_elements(lambda name: _rank(split.seed, name), return_dtype=pl.String)
@@ -62,18 +77,39 @@ def _dealt(tracks: pl.DataFrame, unit: str, split: Split) -> pl.DataFrame:
     clips = pl.col("clips")
     middle = (clips.cum_sum() - clips / 2).over("genre") / clips.sum().over("genre")
     if split.folds:
-        fold = (middle * split.folds).floor()
-        tests, validates = fold == split.fold, fold == (split.fold + 1) % split.folds
+        units = _placed(units, (middle * split.folds).floor(), dict.fromkeys(range(split.folds), 1))
+        tests = pl.col("part") == split.fold
+        validates = pl.col("part") == (split.fold + 1) % split.folds
+        units = units.with_columns(part=_named(tests, validates))
     else:
-        tests, validates = middle < split.test, middle < split.test + split.valid
-    part = (
+        shares = {"train": 1.0, "test": split.test, "valid": split.valid}
+        part = _named(middle < split.test, middle < split.test + split.valid)
+        units = _placed(units, part, {name: _WORTH[name] for name in shares if shares[name]})
+    return named.join(units.select("unit", "part"), on="unit")
+
+
+def _named(tests: pl.Expr, validates: pl.Expr) -> pl.Expr:
+    return (
         pl.when(tests)
         .then(pl.lit("test"))
         .when(validates)
         .then(pl.lit("valid"))
         .otherwise(pl.lit("train"))
     )
-    return named.join(units.with_columns(part=part).select("unit", "part"), on="unit")
+
+
+def _placed(units: pl.DataFrame, part: pl.Expr, worth: Mapping[Any, float]) -> pl.DataFrame:
+    """Put units in parts, then every label in every part where that can be, see `placing.place`."""
+    units = units.with_columns(part=part)
+    names = list(worth)
+    number = {name: i for i, name in enumerate(names)}
+    places = place(
+        [frozenset(labels) for labels in units["labels"]],
+        units["clips"].to_list(),
+        [number[name] for name in units["part"]],
+        list(worth.values()),
+    )
+    return units.with_columns(part=pl.Series([names[i] for i in places]))
 
 
 def _validated_on_test(parts: pl.DataFrame) -> pl.DataFrame:
@@ -121,7 +157,8 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
 
     Parameters
     ----------
-    tracks: see `tracks.SCHEMA`; honest: the name of the data set's own leak-free split.
+    tracks: see `tracks.SCHEMA`; honest: the name of the data set's own split, which a split that
+    its user states comes before.
 
     Returns
     -------
@@ -133,12 +170,16 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
     SoundstageError
         There is no such split, it cannot be had in folds, or a part would be empty.
     """
+    brought = official(tracks)
+    if GIVEN in set(brought["split"]):
+        honest = GIVEN
     name = honest if split.name == "honest" else split.name
-    official = _official(tracks)
     if split.folds and name not in _FOLDED:
         raise SoundstageError(f"split {name!r}: has no folds; choose from: {', '.join(_FOLDED)}")
-    if name in set(official["split"]):
-        parts = official.filter(split=name)
+    if name in set(brought["split"]):
+        parts = brought.filter(split=name)
+        if name == GIVEN:
+            parts = _completed(parts, tracks, split)
     elif name in SPLITS:
         parts = SPLITS[name](tracks if split.clips == "all" else _labelled(tracks), split)
     elif name == honest:
@@ -147,7 +188,7 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
             "missing, see what the stage fetch said of them; or choose split.name=group"
         )
     else:
-        choices = {"honest", *SPLITS, *official["split"]}
+        choices = {"honest", *SPLITS, *brought["split"]}
         raise SoundstageError(f"split: no {name!r}; {registry.nearest(name, choices)}")
     parts = parts.select("track", "part").unique().sort("track", "part")
     empty = [] if name == "by_segment" else sorted(set(PARTS) - set(parts["part"]))
@@ -159,11 +200,30 @@ def split(tracks: pl.DataFrame, split: Split, *, honest: str) -> tuple[str, pl.D
     return name, parts
 
 
+def _completed(parts: pl.DataFrame, tracks: pl.DataFrame, split: Split) -> pl.DataFrame:
+    """Deal what `given` leaves out, validation or test or both, from its training part by group."""
+    there = set(parts["part"])
+    missing = {name: 0.0 for name in ("valid", "test") if name in there}
+    if len(missing) == 2 or "train" not in there:
+        return parts
+    train = tracks.join(parts.filter(part="train"), on="track", how="semi")
+    dealt = _dealt(_labelled(train), "group", split.model_copy(update=missing))
+    others = parts.filter(pl.col("part") != "train").select("track", "part")
+    return pl.concat([others, dealt.select("track", "part")])
+
+
+def _labels(tracks: pl.DataFrame) -> pl.Series:
+    """Return each track's labels as a list: its genre, or its tags where no track has a genre."""
+    if target_of(tracks, "auto") == "tags":
+        return tracks["tags"]
+    return tracks.select(pl.concat_list("genre").list.drop_nulls())["genre"]
+
+
 def _labelled(tracks: pl.DataFrame) -> pl.DataFrame:
     return tracks.filter(pl.col("genre").is_not_null() | (pl.col("tags").list.len() > 0))
 
 
-def _official(tracks: pl.DataFrame) -> pl.DataFrame:
+def official(tracks: pl.DataFrame) -> pl.DataFrame:
     """Return track, split and part of the splits that a data set brings with it."""
     entries = tracks.select("track", "splits").explode("splits").drop_nulls("splits")
     return entries.unnest("splits")

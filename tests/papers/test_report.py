@@ -99,6 +99,15 @@ def test_a_table_says_where_networks_were_trained_for_fewer_epochs(paper):
     assert any("few epochs show the machinery" in line for line in lines)
 
 
+def test_a_score_that_a_warning_touches_says_so(paper):
+    for run in runs("9", paper, systems=["b"], protocols=["honest"]):
+        warned = {"warning": {"missing_class": 1 + run.value}}
+        results.add(run, paper, metrics(0.3) | warned, seconds=1.0)
+    lines = report.table("9", paper)
+    said = "0.300 ± 0.000 (2) [0.200, 0.400], missing_class 2 |"
+    assert any(said in line for line in lines)
+
+
 def test_a_control_and_what_is_also_shown_stand_where_there_are_runs(paper):
     more = """\
   c: {model: knn}

@@ -37,6 +37,15 @@ def test_shows_what_was_measured():
     assert lines[-1] == "clips of the test part: 40 listed, 3 quarantined, 37 expected, 37 scored"
 
 
+def test_warnings_stand_below_the_scores():
+    warned = METRICS | {"heard": 0.0512, "warning": {"missing_class": 2, "shared_artist": 37}}
+    lines = table(warned).partition("clips of the test part: ")[2].splitlines()
+    assert lines[1] == "heard of their audio: 5.1 %"
+    assert lines[2].startswith("warning: missing_class (2): is a class that not every part has")
+    assert lines[-1].endswith("see what split.name=artist gives")
+    assert max(map(len, lines)) <= 100
+
+
 def test_undefined_scores_show_as_a_dash():
     clip = {"accuracy": 1.0, "class": {"reel": {"support": 2, "f1": 1.0}}}
     segment = {"accuracy": 1.0}

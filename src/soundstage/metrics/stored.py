@@ -7,7 +7,7 @@ file's metadata: `About`.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ class About:
     """What all rows of stored predictions share.
 
     `train_shares`: the share of training clips in each class. `thresholds`: each tag's, tuned on
-    the validation part; None for genres, and where there is no validation part.
+    the validation part; None for genres, and where there is no validation part. `warning`: code ->
+    how many of the warnings that touch the scores have it, see `diagnostics.WARNINGS`.
     """
 
     model: str
@@ -33,6 +34,7 @@ class About:
     classes: Sequence[str]
     train_shares: Sequence[float]
     thresholds: Sequence[float] | None
+    warning: Mapping[str, int] = field(default_factory=dict)
 
 
 def table(found: Predictions) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-FOLDS = 3  # least clips of a class, or of both values of a tag, that can be trained on
+FOLDS = 3  # of the training clips; fewer where a class has fewer, see `estimators.GroupedFolds`
 
 
 def scaled(scaler: str, classifier: BaseEstimator) -> Pipeline:

@@ -31,7 +31,8 @@ def page() -> list[str]:
     `segment` each by itself. `accuracy_ovr` is the mean accuracy of each class against the rest,
     `pos_` and `neg_` are of a class and of the rest, `negpos_` is the mean of both. `demo30` is
     rendered music, few clips of it, and no paper's: its columns show that a system runs, and are
-    not to be compared with what is printed.
+    not to be compared with what is printed. A code behind a score, such as `missing_class 2`, is a
+    warning that touches it and how often; `soundstage show` says what it means.
     """
     tables = (["", *table(key, definition.load(key))] for key in definition.names())
     return [*dedent(head).strip().splitlines(), *chain(*tables)]
@@ -106,7 +107,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def cell(runs: Sequence[Result], metric: str) -> str:
-    """Return a score's mean over some runs, with deviation, interval and epochs, or "-"."""
+    """Return a score's mean over some runs, with deviation, interval, warnings and epochs, or "-"."""
     values = [run.scores[metric] for run in runs if metric in run.scores]
     if not values:
         return "-"
@@ -117,6 +118,8 @@ def cell(runs: Sequence[Result], metric: str) -> str:
     if ends:
         low, high = (mean(end) for end in zip(*ends, strict=True))
         text += f" [{low:.3f}, {high:.3f}]"
+    for code in sorted({code for run in runs for code in run.warning}):
+        text += f", {code} {max(run.warning.get(code, 0) for run in runs)}"
     epochs = {n for run in runs if (n := _epochs(run.overrides))}
     if not epochs:
         return text

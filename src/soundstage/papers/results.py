@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ RESULTS = "results"
 
 @dataclass(frozen=True)
 class Result:
-    """One run's scores by metric, intervals too, under which split, and how long it took."""
+    """One run's scores by metric, intervals too, under which split, and how long it took.
+
+    `warning`: code -> how many of the warnings that touch the scores, see `diagnostics.WARNINGS`.
+    """
 
     name: str
     system: str
@@ -29,6 +32,7 @@ class Result:
     seconds: float
     scores: dict[str, float]
     intervals: dict[str, list[float]]
+    warning: dict[str, int] = field(default_factory=dict)
 
 
 def file(key: str, dataset: str, folder: Path = FOLDER) -> Path:
@@ -62,8 +66,9 @@ def add(run: Run, paper: Paper, metrics: Mapping[str, Any], seconds: float) -> R
     ends = {name: [end["low"], end["high"]] for name in scores if (end := _ends(metrics, name))}
     own = {name: value for name, value in run.overrides.items() if name not in ("dataset", "model")}
     split = metrics["split"]
+    warned = dict(metrics.get("warning", {}))
     result = Result(
-        run.name, run.system, run.protocol, run.value, split, own, seconds, scores, ends
+        run.name, run.system, run.protocol, run.value, split, own, seconds, scores, ends, warned
     )
     path = file(run.paper, run.dataset)
     path.parent.mkdir(exist_ok=True)

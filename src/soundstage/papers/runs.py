@@ -163,6 +163,7 @@ def directly(run: Run, tables: "Tables") -> dict[str, Any]:
             target=top.target,
             code=fingerprint.code_digest(registry.source_file("models", model.kind)),
             segment=model.segment,
+            cut=top.cut,
         )
         path = data / "views" / f"{model.name}.parquet"
         path.parent.mkdir()

@@ -8,6 +8,8 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 
+from soundstage import diagnostics
+
 WIDTH = 100
 SCORES = ("accuracy", "f1_macro", "roc_auc", "average_precision")  # shown, defined or not
 COUNTS = {
@@ -19,7 +21,7 @@ COUNTS = {
 
 
 def table(metrics: Mapping[str, Any]) -> str:
-    """Scores with intervals beside the baselines, then F1 of each class and the counts.
+    """Scores with intervals beside the baselines, F1 of each class, the counts and all warnings.
 
     ``metrics`` is what ``evaluation.evaluate`` returns, with the strings model, dataset, target,
     split and the counts n_listed, n_quarantined, n_expected, n_scored. Scores that are undefined
@@ -51,6 +53,10 @@ def table(metrics: Mapping[str, Any]) -> str:
     console.print(Columns(classes, padding=(0, 3), column_first=True))
     counts = ", ".join(f"{metrics[key]} {word}" for key, word in COUNTS.items())
     console.print(f"\nclips of the test part: {counts}")
+    if "heard" in metrics:
+        console.print(f"heard of their audio: {100 * metrics['heard']:.1f} %")
+    for line in diagnostics.summary(metrics.get("warning", {})):
+        console.print(line)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
