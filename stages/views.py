@@ -17,9 +17,10 @@ def main(params: Params, name: str) -> None:
         model=name,
         target=params.top.target,
         segment=model.segment,
+        cut=params.top.cut,
         code=fingerprint.code_digest(registry.source_file("models", model.kind)),
     )
-    print(f"{name}: {view.about.empty or f'{len(view.rows)} segments of {view.about.input}'}")
+    print(*views.lines(view), sep="\n")
     views.write(view, paths.VIEWS / f"{name}.parquet")
 
 

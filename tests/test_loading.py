@@ -160,6 +160,7 @@ def test_of_a_long_clip_no_more_is_read_than_is_wanted(view, monkeypatch):
     segments = Segments(path, "train")
     (wanted,) = segments.view.about.input_shape
     assert wanted == 12
+    segments.batch(range(len(segments)))  # each row is checked once, whole
     read, preadv = [], os.preadv
     monkeypatch.setattr(os, "preadv", lambda *given: read.append(preadv(*given)) or read[-1])
     segments.batch(range(len(segments)))
@@ -261,5 +262,52 @@ def test_segments_and_copies_are_cut_out_of_their_clips(held, fill, tmp_path, mo
         for x, row in zip(X, segments.rows.iter_rows(named=True), strict=True):
             array = arrays[row["key"]]
             whole = array[row["copy"]] if name == "copies" else array
-            start = 8 * row["segment"]
+            start = row["start"]
+            assert start == 8 * row["segment"]
             np.testing.assert_array_equal(x, whole[..., start : start + 8])
+
+
+@pytest.mark.parametrize("held", [0, 2**20], ids=["files", "memory"])
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [(("sample",), (43,)), (("mel", "frame"), (3, 43)), (("copy", "mel", "frame"), (2, 3, 43))],
+    ids=["waveform", "mel", "copies"],
+)
+@pytest.mark.parametrize("at", ["start", "middle", "all"])
+def test_segments_begin_at_their_starts(at, axes, shape, held, fill, tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "HELD", held)
+    table, parts, rows, rejections = library.make()
+    arrays = {r.key: np.random.default_rng(i).random(shape) for i, r in enumerate(rows)}
+    arrays[library.key("jig.00")] = arrays[library.key("jig.00")][..., :6]  # to be padded
+    feature = fill("x", [Row(*one) for one in arrays.items()], axes=axes, rejections=rejections)
+    segment = Segment(length=8, hop=5, at=at, count=3)
+    view = views.build(table, parts, feature, model="m", target="genre", code="", segment=segment)
+    path = tmp_path / "data" / "views" / "m.parquet"
+    views.write(view, path)
+    segments = loading.Segments(path, "train")
+    X, _ = segments.batch(range(len(segments)))
+    assert len(X) == (1 + 11 * 3) * (2 if axes[0] == "copy" else 1)
+    for x, row in zip(X, segments.rows.iter_rows(named=True), strict=True):
+        array = arrays[row["key"]]
+        whole = array[row["copy"]] if axes[0] == "copy" else array
+        piece = whole[..., row["start"] : row["start"] + 8]
+        np.testing.assert_array_equal(x[..., : piece.shape[-1]], piece)
+        assert (x[..., piece.shape[-1] :] == 0).all()
+    starts = set(segments.rows.filter(track="reel.01")["start"])
+    assert starts == {"start": {0, 5, 10}, "middle": {12, 17, 22}, "all": {5, 20, 30}}[at]
+
+
+def test_chosen_slices_are_those_of_their_numbers(fill, tmp_path):
+    table, parts, rows, rejections = library.make()
+    sliced = [Row(r.key, np.arange(60.0).reshape(10, 3, 2) + i) for i, r in enumerate(rows)]
+    feature = fill("x", sliced, axes=("slice", "frame", "mfcc"), rejections=rejections)
+    segment = Segment(at="all", count=3)
+    view = views.build(table, parts, feature, model="m", target="genre", code="", segment=segment)
+    path = tmp_path / "data" / "views" / "m.parquet"
+    views.write(view, path)
+    X, _ = ss.arrays(path, "test")
+    whole = {row.key: row.array for row in sliced}
+    expected = [
+        whole[key][[1, 5, 8]] for key in view.part("test")["key"].unique(maintain_order=True)
+    ]
+    np.testing.assert_array_equal(X, np.concatenate(expected))

@@ -5,7 +5,8 @@ import pytest
 
 from soundstage import views
 from soundstage.errors import SoundstageError
-from soundstage.params import Segment
+from soundstage.files import write_parquet
+from soundstage.params import Cut, Segment
 from soundstage.splits import BY_SEGMENT, Parts
 from soundstage.store.shards import Row
 
@@ -17,9 +18,26 @@ def whole(fill):
     return table, parts, fill("stats", rows, axes=("sample",), rejections=rejections)
 
 
-def build(tracks, parts, feature, target="genre", **segment):
-    cut = Segment(**segment) if segment else None
-    return views.build(tracks, parts, feature, model="m", target=target, code="c", segment=cut)
+CUT = Cut(longest=45.0, uneven=1.5, seconds=30.0, count=8)
+
+
+def build(tracks, parts, feature, target="genre", cut=None, **segment):
+    segment = Segment(**segment) if segment else None
+    return views.build(
+        tracks, parts, feature, model="m", target=target, code="c", segment=segment, cut=cut
+    )
+
+
+@pytest.fixture
+def ragged(fill):
+    """Return a function that gives tracks, parts and a feature of clips of given lengths."""
+
+    def ragged(length_of, axes=("sample",), before=()):
+        table, parts, rows, rejections = library.make()
+        cut = [Row(r.key, np.zeros((*before, length_of(i)), np.int8)) for i, r in enumerate(rows)]
+        return table, parts, fill("ragged", cut, axes=axes, rejections=rejections)
+
+    return ragged
 
 
 def test_one_row_a_clip_with_its_label(whole):
@@ -110,6 +128,20 @@ def test_a_view_survives_the_disk_and_equal_views_are_equal_bytes(whole, tmp_pat
     assert read.about.input_shape == view.about.input_shape
 
 
+@pytest.mark.parametrize("change", ["rows", "about"])
+def test_a_view_of_another_version_says_what_to_do(change, whole, tmp_path):
+    path = tmp_path / "a.parquet"
+    views.write(build(*whole), path)
+    rows, about = pl.read_parquet(path), pl.read_parquet_metadata(path)["soundstage"]
+    if change == "rows":
+        rows = rows.drop("start")
+    else:
+        about = about.replace('"clips"', '"segment_length"')
+    write_parquet(path, rows, {"soundstage": about})
+    with pytest.raises(SoundstageError, match="another version of soundstage; run `dvc repro"):
+        views.read(path)
+
+
 def test_no_view_says_what_to_do(tmp_path):
     with pytest.raises(SoundstageError, match="run `dvc repro views@none`"):
         views.read(tmp_path / "none.parquet")
@@ -167,3 +199,92 @@ def test_auto_is_the_genre_where_there_is_one_else_the_tags(whole):
     assert build(*whole, target="auto").about.target == "genre"
     bare = table.with_columns(genre=pl.lit(None, pl.String))
     assert build(bare, parts, feature, target="auto").about.target == "tags"
+
+
+def test_starts_are_where_segments_begin(ragged):
+    view = build(*ragged(lambda i: 10 + i), length=7, hop=3, at="all", count=2)
+    found = view.rows.filter(track="reel.03").select("segment", "start").rows()
+    assert found == [(0, 0), (1, 6)]  # of 0, 3 and 6
+    assert view.rows.filter(track="jig.18").select("segment", "start").rows() == [(0, 6), (1, 18)]
+    middle = build(*ragged(lambda i: 10 + i), seconds=7 / 16000, at="middle", count=1)
+    assert middle.about.input_shape == (7,)
+    assert middle.rows.filter(track="jig.18")["start"].to_list() == [10]
+
+
+def test_slices_are_chosen_by_their_own_numbers(fill):
+    table, parts, rows, rejections = library.make()
+    parts = Parts("by_segment", parts.split, parts.table.with_columns(part=pl.lit(BY_SEGMENT)))
+    sliced = [Row(r.key, np.zeros((10, 5, 2), np.float32)) for r in rows]
+    feature = fill("mfcc", sliced, axes=("slice", "frame", "mfcc"), rejections=rejections)
+    every, some = build(table, parts, feature), build(table, parts, feature, at="middle", count=3)
+    readable = some.rows.filter(pl.col("reason").is_null())
+    assert (
+        readable.group_by("track").agg(pl.col("segment").sort())["segment"].to_list()
+        == [[3, 4, 5]] * 19
+    )
+    assert set(readable["start"]) == {0}
+    # Of a split by segment, a slice stays in the part that it is in without the choice.
+    assert readable.equals(every.rows.filter(pl.col("segment").is_in([3, 4, 5])))
+    assert every.about.heard == {"train": 1.0, "valid": 1.0, "test": 1.0}
+    assert some.about.heard == {"train": 0.3, "valid": 0.3, "test": 0.3}
+    assert some.about.warnings == {"cut": 19, "unreadable": 1}
+
+
+def test_uneven_clips_are_cut_where_no_segment_is_given(ragged):
+    """Of the training clips, 0-5 and 10-15, two are long, and so is a test clip, 18."""
+    lengths = {0: 16_000, 1: 40_000, 18: 160_000, 17: 4_000, 16: 1_000}
+    whole = ragged(lambda i: lengths.get(i, 1_600))
+    view = build(*whole, cut=CUT)
+    assert view.about.cut == (
+        "m: clips are of 0.1 to 10 s, so they are cut into pieces of 0.1 s, at most 8 a clip; "
+        "`segment` of the model says otherwise"
+    )
+    assert view.about.input_shape == (1_600,)
+    starts = dict(view.rows.group_by("track").agg(pl.col("start").sort()).iter_rows())
+    assert starts["jig.00"] == [1_600 * i for i in (0, 1, 3, 4, 5, 6, 8, 9)]
+    assert starts["jig.18"] == [1_600 * (100 * (2 * i + 1) // 16) for i in range(8)]
+    assert starts["reel.17"] == [0, 1_600]
+    assert starts["jig.16"] == [0]
+    assert view.about.clips == 20
+    assert view.about.warnings == {"cut": 4, "padded": 1, "unreadable": 1}
+    assert view.about.heard == {
+        "test": round((8 + 1 + 1) / (100 + 1 + 1), 6),
+        "train": round((8 + 8 + 10) / (10 + 25 + 10), 6),
+        "valid": round(7_400 / 8_200, 6),  # clips 6, 7, 16 and 17
+    }
+    assert views.lines(view) == [
+        view.about.cut,
+        "m: 41 segments of ragged; hears 9 to 90 % of the audio of its clips; of 20 clips: "
+        "4 cut, 1 padded, 1 unreadable",
+    ]
+
+
+def test_a_segment_or_clips_of_one_length_rule_out_the_default(ragged):
+    uneven = ragged(lambda i: 160_000 if i == 18 else 1_600)
+    assert build(*uneven, cut=CUT, length=800).about.cut == ""
+    assert build(*uneven).about.warnings == {"cut": 1, "unreadable": 1}
+    even = ragged(lambda i: 1_600 + i)
+    plain, asked = build(*even), build(*even, cut=CUT)
+    assert plain == views.View(asked.about, plain.rows)
+    assert asked.rows.equals(plain.rows)
+    assert views.lines(asked) == ["m: 19 segments of ragged; of 20 clips: 1 unreadable"]
+
+
+def test_copies_are_cut_by_default_as_the_clip_is(ragged):
+    table, parts, feature = ragged(
+        lambda i: 90 if i == 18 else 10, ("copy", "mel", "frame"), (3, 2)
+    )
+    feature.index = dict(feature.index) | {"hop_length": 160}
+    view = build(table, parts, feature, cut=CUT)
+    assert "clips are of 0.1 to 0.9 s" in view.about.cut
+    assert view.about.input_shape == (2, 10)
+    assert view.rows.filter(track="jig.18", copy=0)["start"].to_list() == [
+        10 * (9 * (2 * i + 1) // 16) for i in range(8)
+    ]
+
+
+def test_an_empty_view_says_why(whole):
+    table, parts, feature = whole
+    bare = table.with_columns(tags=pl.lit(None, pl.List(pl.String)))
+    view = build(bare, parts, feature, target="tags")
+    assert views.lines(view) == ["m: the data set has no tags to tell apart"]

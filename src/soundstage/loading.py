@@ -64,7 +64,7 @@ class Segments:
         feature = Feature(folder)
         self._shape = tuple(about.input_shape)
         self._dtype, self._unit = np.dtype(feature.index["dtype"]), feature.index["unit"]
-        self._places = _places(feature, self.rows, about.segment_length)
+        self._places = _places(feature, self.rows, self._shape)
         self._values = lru_cache(OPEN_FILES)(Shard.values)
 
     def __len__(self) -> int:
@@ -109,8 +109,8 @@ class Segments:
 _Place = tuple[Shard, int, tuple[int, ...], int]
 
 
-def _places(feature: Feature, rows: pl.DataFrame, length: int) -> list[_Place]:
-    """Return where segments lie, which are `length` long (0: as long as the clip or slice)."""
+def _places(feature: Feature, rows: pl.DataFrame, wanted: Sequence[int]) -> list[_Place]:
+    """Return where segments lie, of which no more than `wanted`, a shape, is read."""
     clips = {}
     firsts = rows.unique("key", keep="first", maintain_order=True)
     for track, key, checksum in firsts.select("track", "key", "checksum").iter_rows():
@@ -123,15 +123,13 @@ def _places(feature: Feature, rows: pl.DataFrame, length: int) -> list[_Place]:
         clips[key] = shard, shard.starts[i], shard.shapes[i]
     number = {"slice": "segment", "copy": "copy"}.get(feature.index["axes"][0])
     places = []
-    for key, copy, segment in rows.select("key", "copy", "segment").iter_rows():
+    for key, copy, segment, first in rows.select("key", "copy", "segment", "start").iter_rows():
         shard, start, shape = clips[key]
         if number:
             start += {"segment": segment, "copy": copy}[number] * prod(shape[1:])
             shape = shape[1:]
-        first = segment * length
         if len(shape) == 1:  # a piece of it is in one piece
-            n = shape[0] - first
-            start, shape, first = start + first, (min(length or n, n),), 0
+            start, shape, first = start + first, (min(wanted[0], shape[0] - first),), 0
         places.append((shard, start, shape, first))
     return places
 

@@ -284,6 +284,33 @@ def test_same_seed_same_weights(name):
     assert not any(torch.equal(first[key], other[key]) for key in weights)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_axes_of_the_input_are_stated(name):
+    axes = import_module(f"soundstage.models.{name}").AXES
+    shape = PRINTED[name].input_shape if name in PRINTED else (58,)
+    assert len(axes) == len(shape)
+    if name in PRINTED:
+        assert (axes == ("sample",)) == (PRINTED[name].signal == "wave")
+
+
+@pytest.mark.parametrize("name", [n for n in NETWORKS if PRINTED[n].signal == "wave"])
+@pytest.mark.parametrize("training", [False, True], ids=["prediction", "training"])
+@pytest.mark.parametrize(("dtype", "steps"), [(torch.int8, 128), (torch.int16, 32_768)])
+def test_a_waveform_is_heard_at_one_level_whatever_its_dtype(name, training, dtype, steps):
+    """PCM-8 is not 128 times as loud as the same clip in float32, nor its noise as quiet."""
+    shape = PRINTED[name].overfit_shape
+    x, _ = clips(name, shape, n=4)
+    x = (x * (1 if x.dtype == torch.int8 else 128)).clamp(-128, 127).round() / 128
+    found = []
+    for stored in ((x * steps).to(dtype), x.float(), x.half()):
+        network = small(name, stored).train(training)
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(0)  # of dropout and augmentation
+            found.append(network(stored))
+    torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(found[2], found[1])
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_safetensors_round_trip_gives_identical_logits(name):
     shape = PRINTED[name].overfit_shape

@@ -41,6 +41,13 @@ class TestNoise:
         assert deviation.mean().item() == pytest.approx(0.008, rel=0.15)
         assert noise.mean().abs() < 1e-4
 
+    @pytest.mark.parametrize(("dtype", "steps"), [(torch.int8, 128), (torch.int16, 32_768)])
+    def test_its_deviation_is_of_full_scale_whatever_the_dtype(self, dtype, steps):
+        y = torch.full((1, 50_000), steps // 2, dtype=dtype)
+        changed = Noise(1.0, 0.01, 0.01)(y)
+        assert changed.mean().item() == pytest.approx(0.5, abs=1e-3)
+        assert changed.std().item() == pytest.approx(0.01, rel=0.05)
+
     def test_white_and_gaussian(self):
         noise = Noise(1.0, 1.0, 1.0)(torch.zeros(1, 100_000))[0]
         assert (noise[1:] * noise[:-1]).mean().abs() < 0.02

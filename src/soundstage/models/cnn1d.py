@@ -10,9 +10,10 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import nn
 
 from soundstage.nn.conv_block import conv_block
+from soundstage.nn.full_scale import FullScale
 from soundstage.nn.keras_init import keras_init
-from soundstage.nn.pcm8 import PCM8
 
+AXES = ("sample",)  # of its input
 MIN_SAMPLES = 3**9  # nine poolings by 3
 
 
@@ -27,7 +28,7 @@ def cnn1d(
 ) -> nn.Module:
     """Ten convolution blocks, nine of which shorten the clip by 3, and two dense layers.
 
-    Shape: (B, samples), int8 -> (B, n_outputs) logits, float32
+    Shape: (B, samples), int8, int16 or float -> (B, n_outputs) logits, float32
 
     input_shape : (samples,), at least 19,683; ValueError otherwise
     leaky_slope : slope of LeakyReLU below zero; the paper does not print it, 0.3 is Keras' default
@@ -44,7 +45,7 @@ def cnn1d(
         conv_block, pool=(3,), leaky_slope=leaky_slope, bn_momentum=bn_momentum, dropout=dropout
     )
     network = nn.Sequential(
-        PCM8(),
+        FullScale(),
         block(1, 32),
         block(32, 64),
         block(64, 128),

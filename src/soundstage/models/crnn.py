@@ -15,6 +15,7 @@ from soundstage.nn.keras_init import keras_init
 from soundstage.nn.last_state import LastState
 from soundstage.nn.steps import Steps
 
+AXES = ("frequency", "frame")  # of its input
 FILTERS = (64, 128, 128, 128, 128)  # figure 2
 BAND_POOLS = (2, 4, 4, 4, 1)
 MIN_BANDS = prod(BAND_POOLS)

@@ -10,6 +10,8 @@ from torch import nn
 
 from soundstage.nn.crnn1d import crnn1d
 
+AXES = ("sample",)  # of its input
+
 
 def crnn1d_gru(
     input_shape: tuple[int, ...],
@@ -21,7 +23,7 @@ def crnn1d_gru(
 ) -> nn.Module:
     """Seven convolution blocks, a GRU of 256 units, two dense layers.
 
-    Shape: (B, samples), int8 -> (B, n_outputs) logits, float32
+    Shape: (B, samples), int8, int16 or float -> (B, n_outputs) logits, float32
 
     input_shape : (samples,), at least 2,187; ValueError otherwise
     leaky_slope : slope of LeakyReLU below zero; the paper does not print it, 0.3 is Keras' default

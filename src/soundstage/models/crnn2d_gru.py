@@ -10,6 +10,9 @@ from torch import nn
 
 from soundstage.nn.crnn2d import crnn2d
 
+AXES = ("frequency", "frame")  # of its input
+UNIT = "PCM-8 steps squared per cycle/sample"
+
 
 def crnn2d_gru(
     input_shape: tuple[int, ...],

@@ -12,6 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from soundstage.models._pipeline import scaled
 
+AXES = ("column",)  # of its input
+
 
 def decision_tree(
     *,

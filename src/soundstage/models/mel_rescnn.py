@@ -15,6 +15,8 @@ from soundstage.nn.augment import augment
 from soundstage.nn.dense import dense
 from soundstage.nn.mel_trunk import mel_trunk
 
+AXES = ("sample",)  # of its input
+
 
 def mel_rescnn(
     input_shape: tuple[int, ...],
@@ -40,7 +42,7 @@ def mel_rescnn(
 ) -> nn.Module:
     """Mel spectrogram, three convolutions around a skip, max and mean over time, dense layers.
 
-    Shape: (B, samples), float16 or float32, full scale 1 -> (B, n_outputs) logits, float32
+    Shape: (B, samples), int8, int16 or float -> (B, n_outputs) logits, float32
 
     input_shape : (samples,), at least (width - 1) * hop_length, 1,584; ValueError otherwise
     sr : sample rate of the input in Hz

@@ -14,6 +14,8 @@ from torch import nn
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.same_pool import SamePool2d
 
+AXES = ("frame", "coefficient")  # of its input
+
 
 def mfcc_cnn(
     input_shape: tuple[int, ...],

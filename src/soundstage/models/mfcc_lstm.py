@@ -11,6 +11,8 @@ from torch import nn
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.last_state import LastState
 
+AXES = ("frame", "coefficient")  # of its input
+
 
 def mfcc_lstm(
     input_shape: tuple[int, ...],

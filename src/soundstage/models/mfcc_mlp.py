@@ -13,6 +13,8 @@ from torch import nn
 from soundstage.nn.dense import dense
 from soundstage.nn.keras_init import keras_init
 
+AXES = ("frame", "coefficient")  # of its input
+
 
 def mfcc_mlp(
     input_shape: tuple[int, ...],

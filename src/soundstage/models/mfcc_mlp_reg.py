@@ -15,6 +15,8 @@ from soundstage.nn.dense import dense
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.l2 import Penalized
 
+AXES = ("frame", "coefficient")  # of its input
+
 
 def mfcc_mlp_reg(
     input_shape: tuple[int, ...],

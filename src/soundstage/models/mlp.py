@@ -12,6 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from soundstage.models._pipeline import scaled
 
+AXES = ("column",)  # of its input
+
 
 def mlp(
     *,

@@ -13,6 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from soundstage.models._pipeline import scaled
 
+AXES = ("column",)  # of its input
+
 
 def naive_bayes(
     *,

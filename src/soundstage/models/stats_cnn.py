@@ -11,6 +11,7 @@ from torch import nn
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.standardize import Standardize
 
+AXES = ("column",)  # of its input
 MIN_STATISTICS = 10  # 10 -> conv 8 -> pool 4 -> conv 2 -> pool 1
 
 

@@ -16,6 +16,8 @@ from sklearn.svm import SVC
 
 from soundstage.models._pipeline import FOLDS, calibrated, scaled
 
+AXES = ("column",)  # of its input
+
 
 def svm(
     *,

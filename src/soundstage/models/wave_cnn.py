@@ -14,6 +14,8 @@ from torch import nn
 from soundstage.nn.augment import augment
 from soundstage.nn.wave_trunk import wave_trunk
 
+AXES = ("sample",)  # of its input
+
 
 def wave_cnn(
     input_shape: tuple[int, ...],
@@ -33,7 +35,7 @@ def wave_cnn(
 ) -> nn.Module:
     """Four blocks of two convolutions each, flattened into one dense layer.
 
-    Shape: (B, samples), float16 or float32, full scale 1 -> (B, n_outputs) logits, float32
+    Shape: (B, samples), int8, int16 or float -> (B, n_outputs) logits, float32
 
     input_shape : (samples,), at least the product of pools, 16,384; ValueError otherwise
     filters, kernel : of the first block; from block to block filters double, kernels lose 2

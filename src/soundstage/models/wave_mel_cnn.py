@@ -16,6 +16,8 @@ from soundstage.nn.dense import dense
 from soundstage.nn.mel_trunk import mel_trunk
 from soundstage.nn.wave_trunk import wave_trunk
 
+AXES = ("sample",)  # of its input
+
 
 def wave_mel_cnn(
     input_shape: tuple[int, ...],
@@ -45,7 +47,7 @@ def wave_mel_cnn(
 ) -> nn.Module:
     """Features of `wave_cnn` and of `mel_rescnn` side by side, read by dense layers.
 
-    Shape: (B, samples), float16 or float32, full scale 1 -> (B, n_outputs) logits, float32
+    Shape: (B, samples), int8, int16 or float -> (B, n_outputs) logits, float32
 
     input_shape : (samples,), at least the product of pools, 16,384, and (width - 1) * hop_length;
         ValueError otherwise

@@ -12,6 +12,8 @@ from xgboost import XGBClassifier
 
 from soundstage.models._pipeline import scaled
 
+AXES = ("column",)  # of its input
+
 
 def xgboost(
     *,

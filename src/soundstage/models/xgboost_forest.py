@@ -12,6 +12,8 @@ from xgboost import XGBRFClassifier
 
 from soundstage.models._pipeline import scaled
 
+AXES = ("column",)  # of its input
+
 
 def xgboost_forest(
     *,

@@ -5,11 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
+from soundstage.nn.full_scale import full_scale
+
 
 class Noise(nn.Module):
     """Add white Gaussian noise to some of the clips, while training.
 
-    Shape: (B, samples) -> (B, samples), float32
+    Shape: (B, samples), int8, int16 or float -> (B, samples), float32, full scale 1
 
     Each clip is chosen with probability `p`, and gets a standard deviation of its own between
     `low` and `high`, in units of full scale. All draws are from torch's own generators.
@@ -22,8 +24,8 @@ class Noise(nn.Module):
         self.high = high
 
     def forward(self, y: Tensor) -> Tensor:
-        """Return a changed copy in training mode, else `y` in float32."""
-        y = y.float()
+        """Return a changed copy in training mode, else `y` at full scale 1."""
+        y = full_scale(y)
         if not self.training or self.p == 0:
             return y
         draws = torch.rand(2, len(y), 1, device=y.device)
@@ -123,7 +125,7 @@ def augment(
 ) -> nn.Sequential:
     """Return `Noise`, then `TimeStretch`.
 
-    Shape: (B, samples) -> (B, samples), float32
+    Shape: (B, samples), int8, int16 or float -> (B, samples), float32, full scale 1
     """
     return nn.Sequential(
         Noise(noise_p, noise_min, noise_max), TimeStretch(stretch_p, stretch_min, stretch_max)

@@ -5,9 +5,9 @@ from functools import partial
 from torch import nn
 
 from soundstage.nn.conv_block import conv_block
+from soundstage.nn.full_scale import FullScale
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.last_state import LastState
-from soundstage.nn.pcm8 import PCM8
 from soundstage.nn.steps import Steps
 
 MIN_SAMPLES = 3**7  # seven poolings by 3
@@ -24,7 +24,7 @@ def crnn1d(
 ) -> nn.Module:
     """Seven convolution blocks, each of which shortens the clip by 3, and a recurrent layer.
 
-    Shape: (B, samples), int8 -> (B, n_outputs) logits, float32
+    Shape: (B, samples), int8, int16 or float -> (B, n_outputs) logits, float32
 
     Paper 000, section 3.2.2, table 3.2.3: the first seven blocks of model (a), then 256 units of
     `cell`, whose last state two dense layers read. No block has a normalisation. ValueError for an
@@ -37,7 +37,7 @@ def crnn1d(
         )
     block = partial(conv_block, pool=(3,), leaky_slope=leaky_slope, dropout=dropout)
     network = nn.Sequential(
-        PCM8(),
+        FullScale(),
         block(1, 32),
         block(32, 64),
         block(64, 128),
