@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+from librosa.util.exceptions import ParameterError
 
 from soundstage import audio, catalogue, params, paths, registry
 from soundstage.errors import SoundstageError
 from soundstage.extraction import decode, extract
 from soundstage.listing import content_hash
 from soundstage.store.read import open_store
+from soundstage.store.shards import Shard
 
 PROJECT = Path(__file__).parents[1]
 
@@ -165,6 +167,30 @@ def test_a_file_that_changes_after_the_listing_is_an_error(run):
         decode(run.params, "pcm8")
 
 
+@pytest.mark.parametrize("verdict", ["accepted", "rejected"])
+def test_a_file_that_is_replaced_while_it_is_decoded_is_an_error(run, monkeypatch, verdict):
+    """Nothing of the other file may lie under the first one's content hash."""
+    catalogue.fetch(run.params.dataset)
+    file, other = run.root / "bass" / "bassists1" / "bass2.wav", run.root / "other"
+    if verdict == "accepted":
+        shutil.copy(run.root / "treble" / "trebleists0" / "treble0.wav", other)
+    else:
+        other.write_bytes(b"no music")
+    decoded = audio.waveform
+
+    def replacing(path, *arguments):
+        if path == file:
+            other.rename(file)
+        return decoded(path, *arguments)
+
+    monkeypatch.setattr(audio, "waveform", replacing)
+    with pytest.raises(SoundstageError, match=r"bass2\.wav: changed since it was listed"):
+        decode(run.params, "pcm8")
+    key = pl.read_parquet(paths.FILES).filter(path="bass/bassists1/bass2.wav")["key"].item()
+    kept = [Shard(path) for path in Path(".soundstage/shards").glob("*/[!.]*.h5")]
+    assert not any(key in shard.keys or key in shard.rejections for shard in kept)
+
+
 def test_new_labels_touch_no_listing_of_audio(run):
     run()
     table = pl.read_parquet(paths.FILES)
@@ -174,12 +200,32 @@ def test_new_labels_touch_no_listing_of_audio(run):
     assert paths.FILES.read_bytes() == before
 
 
-def test_a_feature_that_fails_names_the_clip(run, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [ValueError("too loud"), ParameterError("too loud"), ZeroDivisionError("too loud")]
+)
+def test_a_feature_that_fails_names_the_clip(run, monkeypatch, error):
     run()
 
     def refuse(*_, **__):
-        raise ValueError("too loud")
+        raise error
 
     monkeypatch.setattr(registry.load("features", "psd"), "psd", refuse)
-    with pytest.raises(SoundstageError, match=r"psd: clip [0-9a-f]{32}: too loud"):
+    said = rf"psd: [a-z]+/\w+/\w+\.(wav|flac): {type(error).__name__}: too loud; remove"
+    with pytest.raises(SoundstageError, match=said):
         extract(run.params, "psd")
+
+
+def test_warnings_of_a_file_are_kept_and_said_of_one_waveform(run, capsys):
+    soundfile.write(run.root / "bass" / "silence.wav", np.zeros(22050), 22050)
+    found = run()
+    assert found["warning"] == {"silent": 1}
+    table = pl.read_parquet(paths.WARNED / "pcm8.parquet")
+    assert table.rows() == [("bass/silence.wav", "silent", "")]
+    said = capsys.readouterr().out
+    assert "warning: silent (1): is digital silence: bass/silence.wav; " in said
+    assert "  warning: bass/bassists0/broken.mp3: undecodable: " in said
+    decode(run.params, "audio16k")
+    again = capsys.readouterr().out
+    assert "silence.wav" not in again
+    assert "quarantined 1 of 32 files, the same as pcm8" in again
+    assert pl.read_parquet(paths.WARNED / "audio16k.parquet").equals(table)

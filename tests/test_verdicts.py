@@ -3,6 +3,7 @@ import pytest
 from hostile import NAMES
 
 from soundstage import audio, listing, verdicts
+from soundstage.diagnostics import REFUSALS, WARNINGS
 from soundstage.errors import SoundstageError
 from soundstage.store.shards import Rejection
 
@@ -57,7 +58,7 @@ def test_faults_are_ends_of_paths(path, known):
 def test_quarantined_files_are_listed_by_path(table):
     assert table.schema == verdicts.SCHEMA
     assert table.rows() == [
-        ("a/fifo.wav", None, "not_a_file", listing.REASONS["not_a_file"], False),
+        ("a/fifo.wav", None, "not_a_file", REFUSALS["not_a_file"].sentence, False),
         ("gtzan/jazz/jazz.00054.wav", "1" * 32, "undecodable", "moov atom not found", True),
         ("gtzan/rock/copy.wav", "1" * 32, "undecodable", "moov atom not found", False),
     ]
@@ -88,11 +89,10 @@ def test_metrics_count_everything(table, rows):
 def test_what_is_known_is_a_note_and_all_else_a_warning(table, files, rows):
     assert list(verdicts.report(table, files, rows, FAULTS)) == [
         "quarantined 3 of 5 files:",
-        f"  warning: a/fifo.wav: not_a_file: {listing.REASONS['not_a_file']}",
+        f"  warning: a/fifo.wav: not_a_file: {REFUSALS['not_a_file'].sentence}",
         "  warning: gtzan/rock/copy.wav: undecodable: moov atom not found",
         "  note: known and broken: gtzan/jazz/jazz.00054.wav: undecodable: moov atom not found",
         "note: known to be broken (was empty), and readable: good/b.wav",
-        f"warning: good/c.wav: antiphase: {audio.WARNINGS['antiphase']}",
     ]
     assert list(verdicts.report(table.clear(), files, rows.head(0), {})) == []
 
@@ -111,9 +111,17 @@ def test_names_do_not_move_the_terminal(files, rows, name):
     assert error.value.args[0].partition("\n")[2].isprintable()
 
 
-def test_a_reason_means_one_thing():
-    assert listing.REASONS.keys() & audio.REASONS.keys() == {"not_a_file"}
-    assert "crashed" not in listing.REASONS | audio.REASONS
+def test_warnings_name_the_accepted_files_and_how_loud_is_too_loud(files, rows):
+    loud = rows.with_columns(too_loud=pl.Series([1.0, 0.0]), peak=3.14159, clipped=0.25)
+    assert verdicts.warnings(files, loud).rows() == [
+        ("good/c.wav", "antiphase", ""),
+        ("good/b.wav", "too_loud", "peak 3.14, 25.0 % clipped"),
+    ]
+    assert not len(verdicts.warnings(files, rows.with_columns(antiphase=0.0)))
+
+
+def test_every_code_of_a_waveform_has_its_sentence():
+    assert set(audio.WARNINGS) <= WARNINGS.keys()
 
 
 def test_many_files_of_a_kind_are_cut_short(rows):

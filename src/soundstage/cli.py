@@ -1,4 +1,7 @@
-"""The command line: `soundstage --help`."""
+"""The command line: `soundstage --help`.
+
+A command imports what it needs when it runs, so that Ctrl-C is one line while it does.
+"""
 
 import argparse
 import json
@@ -6,14 +9,24 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from soundstage import params, paths, stage
+from soundstage import interrupts, paths
 from soundstage.errors import SoundstageError
-from soundstage.gate import gate
-from soundstage.report.table import table
+
+if TYPE_CHECKING:
+    from soundstage.params import Params
+
+
+def _params() -> "Params":
+    from soundstage import params
+
+    return params.load()
 
 
 def _show(_arguments: argparse.Namespace) -> int:
+    from soundstage.report.table import table
+
     if not paths.TEST.exists():
         raise SoundstageError(f"{paths.TEST}: no such file; run `dvc repro` first")
     print(table(json.loads(paths.TEST.read_text("utf-8"))))
@@ -21,13 +34,15 @@ def _show(_arguments: argparse.Namespace) -> int:
 
 
 def _gate(arguments: argparse.Namespace) -> int:
-    return gate(Path(), arguments.rev, params.load().top.gate)
+    from soundstage.gate import gate
+
+    return gate(Path(), arguments.rev, _params().top.gate)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     from soundstage.comparison import report
 
-    evaluation = params.load().top.evaluation
+    evaluation = _params().top.evaluation
     runs = arguments.first, arguments.second
     print(report(*runs, n_resamples=evaluation.n_bootstrap, seed=evaluation.seed))
     return 0
@@ -40,24 +55,31 @@ def _quarantine(_arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _warnings(arguments: argparse.Namespace) -> int:
+    from soundstage.upkeep.warnings import warnings
+
+    print("\n".join(warnings(at_most=None if arguments.all else 10)))
+    return 0
+
+
 def _store(_arguments: argparse.Namespace) -> int:
     from soundstage.upkeep.overview import overview
 
-    print(overview(params.load()))
+    print(overview(_params()))
     return 0
 
 
 def _why(arguments: argparse.Namespace) -> int:
     from soundstage.upkeep.why import why
 
-    print("\n".join(why(params.load(), arguments.track, arguments.feature)))
+    print("\n".join(why(_params(), arguments.track, arguments.feature)))
     return 0
 
 
 def _verify(_arguments: argparse.Namespace) -> int:
     from soundstage.upkeep.verify import verify
 
-    params.load()  # says where to run, if not here
+    _params()  # says where to run, if not here
     report = verify()
     print("\n".join(report.lines()))
     return 0 if report.intact else 1
@@ -71,7 +93,7 @@ def _repair(_arguments: argparse.Namespace) -> int:
     if report.intact:
         print("\n".join(report.lines()))
         return 0
-    print("\n".join(repair(params.load(), report)))
+    print("\n".join(repair(_params(), report)))
     after = verify()
     print("\n".join(after.lines()))
     return 0 if after.intact else 1
@@ -80,7 +102,7 @@ def _repair(_arguments: argparse.Namespace) -> int:
 def _gc(arguments: argparse.Namespace) -> int:
     from soundstage.upkeep.clean import remove, said, unneeded
 
-    found, revisions = unneeded(params.load())
+    found, revisions = unneeded(_params())
     print(said(found, revisions))
     if found and not arguments.dry_run:
         if not arguments.yes and not sys.stdin.isatty():
@@ -176,6 +198,16 @@ def _parser() -> argparse.ArgumentParser:
         "quarantine", help="list the files that give no audio, by reason, and what to do"
     ).set_defaults(run=_quarantine)
 
+    telling = commands.add_parser(
+        "warnings",
+        help="list all that was found of files, labels, split and recordings, and what to do",
+        description="List the files that give no audio, then every warning of the stages fetch, "
+        "index, decode, split and audit, grouped by its code, each with what it means and what to "
+        "do. The same as tables: data/warnings/*.parquet and data/quarantine/*.parquet.",
+    )
+    telling.add_argument("--all", action="store_true", help="name every file, not ten of a kind")
+    telling.set_defaults(run=_warnings)
+
     reason = commands.add_parser(
         "why", help="say which byte, parameter, code or library makes a track's rows stale"
     )
@@ -252,11 +284,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; exits."""
-    if words is None:  # a process of its own, in which `soundstage show | head` is no error
+    # A process of its own, in which `soundstage show | head` is no error, and Ctrl-C no traceback.
+    if words is None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        if not interrupts.debugging():
+            interrupts.one_line_interrupts()
     arguments = _parser().parse_args(words)
     if not arguments.debug:
-        stage.one_line_errors()
+        interrupts.one_line_errors()
     sys.exit(arguments.run(arguments))
 
 

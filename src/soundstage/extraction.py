@@ -11,9 +11,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import audio, catalogue, numba_cache, paths, registry, verdicts
+from soundstage import (
+    audio,
+    catalogue,
+    changes,
+    diagnostics,
+    numba_cache,
+    paths,
+    registry,
+    verdicts,
+)
 from soundstage.committed import committed_shards
 from soundstage.descriptions import describe
+from soundstage.diagnostics import REFUSALS, shown
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.listing import audio_keys, content_hash
@@ -43,13 +53,19 @@ class _Decode:
         path_of = _paths(self.listing, keys)
         for key in keys:
             file = self.root / path_of[key]
-            if not _is(file, key):
+            before = changes.mark(file)
+            result = self._decoded(file, key) if _is(file, key) else None
+            # Looked at again: another file may have taken its place between hash and decoding.
+            if result is None or changes.mark(file) != before:
                 raise SoundstageError(f"{file}: changed since it was listed; run again")
-            sr, dtype = self.waveform.sr, self.waveform.dtype
-            try:
-                yield Row(key, *audio.waveform(file, sr, dtype, self.limits))
-            except audio.RejectedAudioError as verdict:
-                yield Rejection(key, verdict.reason, verdict.message)
+            yield result
+
+    def _decoded(self, file: Path, key: str) -> Row | Rejection:
+        try:
+            row = audio.waveform(file, self.waveform.sr, self.waveform.dtype, self.limits)
+        except audio.RejectedAudioError as verdict:
+            return Rejection(key, verdict.reason, verdict.message)
+        return Row(key, *row)
 
 
 def _is(file: Path, key: str) -> bool:
@@ -98,7 +114,7 @@ def decode(params: Params, name: str) -> dict[str, Any]:
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         alone=replace(decoder, limits=replace(decoder.limits, in_process=False)),
-        crashed=lambda key: Rejection(key, "crashed", verdicts.REASONS["crashed"]),
+        crashed=lambda key: Rejection(key, "crashed", REFUSALS["crashed"].sentence),
         committed=partial(committed_shards, paths.STORE / name, description.fingerprint),
         seconds=lambda shard: sum(shape[0] for shape in shard.shapes) / waveform.sr,
     )
@@ -114,8 +130,24 @@ def _verdicts(params: Params, name: str, files: pl.DataFrame) -> dict[str, Any]:
     rows = store.table()
     sr = store.index["sample_rate"]
     lines, counts = verdicts.odd(rows, sr, len(files), about.files, about.seconds)
-    print(*verdicts.report(table, files, rows, about.faults), *lines, sep="\n")
+    # What another waveform's decoding has said is not said again.
+    alike = [w for w, other in _of_others(paths.QUARANTINE, name) if other.equals(table)]
+    if len(table) and alike:
+        lines.insert(0, f"quarantined {len(table)} of {len(files)} files, the same as {alike[0]}")
+    else:
+        lines = [*verdicts.report(table, files, rows, about.faults), *lines]
+    found = news = verdicts.warnings(files, rows)
+    for _, told in _of_others(paths.WARNED, name):
+        news = news.join(told, on=["subject", "code"], how="anti")
+    diagnostics.write(found, paths.WARNED / f"{name}.parquet")
+    print(*lines, *diagnostics.lines(news), sep="\n")
     return verdicts.metrics(table, len(files), rows, sr) | counts
+
+
+def _of_others(folder: Path, name: str) -> list[tuple[str, pl.DataFrame]]:
+    """Return the tables that a folder holds of other waveforms than `name`, by waveform."""
+    files = sorted(folder.glob("[!.]*.parquet"))
+    return [(file.stem, pl.read_parquet(file)) for file in files if file.stem != name]
 
 
 # What features use of libraries that load their parts on first use.
@@ -130,6 +162,7 @@ class _Extract:
     """
 
     source: Path
+    listing: Path
     feature: Component
     supply: catalogue.Supply
     kept: Path
@@ -164,8 +197,13 @@ class _Extract:
                 array = function(
                     prepare(row.array), source.index["sample_rate"], **self.feature.arguments
                 )
-            except ValueError as error:
-                raise SoundstageError(f"{self.feature.name}: clip {key}: {error}") from error
+            except Exception as error:  # whatever it is, librosa's own say: of which clip
+                path = _paths(self.listing, [key]).get(key, key)
+                said = " ".join(str(error).split())
+                raise SoundstageError(
+                    f"{self.feature.name}: {shown(path)}: {type(error).__name__}: {said}; remove "
+                    "the file or write it anew, or report it: a feature must take any audio"
+                ) from error
             yield Row(key, array, source=row.source)
 
 
@@ -183,13 +221,15 @@ def extract(params: Params, name: str) -> None:
 
     def crashed(key: str) -> Rejection:
         path = _paths(paths.FILES, [key]).get(key, key)
-        raise SoundstageError(f"{name}: {path}: the process that computes it dies, also alone")
+        raise SoundstageError(
+            f"{name}: {shown(path)}: the process that computes it dies, also alone"
+        )
 
     build(
         paths.STORE / name,
         description,
         sorted({*source.members(), *supply.names}),
-        _Extract(source.folder.resolve(), feature, supply, paths.kept()),
+        _Extract(source.folder.resolve(), paths.FILES.resolve(), feature, supply, paths.kept()),
         clips_per_shard=params.top.store.clips_per_shard,
         cache=paths.kept(),
         crashed=crashed,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import audio, listing
+from soundstage import audio, diagnostics, listing
+from soundstage.diagnostics import REFUSALS, Finding
 from soundstage.errors import SoundstageError
 from soundstage.store.shards import Rejection
 
-REASONS = listing.REASONS | audio.REASONS | {"crashed": "kills the process that decodes it"}
 SCHEMA = {
     "path": pl.String,
     "key": pl.String,
@@ -44,7 +44,7 @@ def quarantined(
     for path, key, reason in files.select("path", "key", "reason").iter_rows():
         known = fault(path, faults) is not None
         if reason:
-            rows.append((path, key, reason, listing.REASONS[reason], known))
+            rows.append((path, key, reason, REFUSALS[reason].sentence, known))
         elif key in rejections:
             why = rejections[key]
             rows.append((path, key, why.reason, why.message, known))
@@ -116,7 +116,7 @@ def odd(
 def report(
     table: pl.DataFrame, files: pl.DataFrame, rows: pl.DataFrame, faults: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield lines for people: what is quarantined, what is known, what is doubtful."""
+    """Yield lines for people: what is quarantined, and what is known to be broken and is not."""
     if len(table):
         yield f"quarantined {len(table)} of {len(files)} files:"
         yield from _capped([f"  warning: {line}" for line in _lines(table, expected=False)])
@@ -130,12 +130,27 @@ def report(
             if why
         ]
     )
-    for name, meaning in audio.WARNINGS.items():
-        if name in accepted.columns:
-            paths = accepted.filter(pl.col(name) == 1)["path"]
-            yield from _capped(
-                [f"warning: {listing.shown(path)}: {name}: {meaning}" for path in paths]
-            )
+
+
+def warnings(files: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the warnings of the files that were accepted, as a table of `diagnostics.SCHEMA`.
+
+    `files` is a listing, `rows` as `Feature.table` returns it. Of what is too loud the detail is
+    its peak, in times full scale, and the share of samples beyond full scale.
+    """
+    accepted = files.join(rows, on="key", how="inner")
+    loud = pl.lit("")
+    if {"peak", "clipped"} <= set(accepted.columns):
+        share = (100 * pl.col("clipped")).round(2)
+        loud = pl.format("peak {}, {} % clipped", pl.col("peak").round(2), share)
+    found = [
+        accepted.filter(pl.col(code) == 1).select(
+            subject="path", code=pl.lit(code), detail=loud if code == "too_loud" else pl.lit("")
+        )
+        for code in audio.WARNINGS
+        if code in accepted.columns
+    ]
+    return diagnostics.table(Finding(*row) for table in found for row in table.iter_rows())
 
 
 def _lines(table: pl.DataFrame, *, expected: bool = False) -> list[str]:

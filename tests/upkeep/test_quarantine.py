@@ -8,9 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from soundstage import catalogue, paths, verdicts
+from soundstage.diagnostics import REFUSALS, WARNINGS
 from soundstage.errors import SoundstageError
 from soundstage.files import write_json
-from soundstage.upkeep.quarantine import ADVICE, lines, quarantine
+from soundstage.upkeep.quarantine import lines, quarantine
 
 PROJECT = Path(__file__).parents[2]
 
@@ -18,19 +19,15 @@ PROJECT = Path(__file__).parents[2]
 @pytest.fixture
 def table():
     rows = [
-        ("a\n.mp3", None, "not_a_file", verdicts.REASONS["not_a_file"], False),
+        ("a\n.mp3", None, "not_a_file", REFUSALS["not_a_file"].sentence, False),
         ("b.mp3", "1" * 32, "undecodable", "moov atom not found", True),
         ("c.mp3", "2" * 32, "undecodable", "Header missing", False),
     ]
     return pl.DataFrame(rows, verdicts.SCHEMA, orient="row")
 
 
-def test_there_is_advice_for_every_reason():
-    assert ADVICE.keys() == verdicts.REASONS.keys()
-
-
-def test_advice_names_parameters_and_stages_that_there_are():
-    said = " ".join([*ADVICE.values(), *verdicts.REASONS.values()])
+def test_remedies_name_parameters_and_stages_that_there_are():
+    said = " ".join(" ".join(each) for each in [*REFUSALS.values(), *WARNINGS.values()])
     parameters = YAML(typ="safe").load(PROJECT / "params.yaml")
     stages = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]
     assert set(re.findall(r"decode\.(\w+)", said)) <= parameters["decode"].keys()
@@ -39,13 +36,13 @@ def test_advice_names_parameters_and_stages_that_there_are():
 
 
 def test_files_stand_under_their_reason_with_what_to_do(table):
-    meaning = verdicts.REASONS
+    undecodable, not_a_file = REFUSALS["undecodable"], REFUSALS["not_a_file"]
     assert lines({"pcm8": table, "audio22k": table.clone()}) == [
         "pcm8, audio22k: 3 files quarantined, 1 of them known to be broken",
-        f"  undecodable (2): {meaning['undecodable']}; {ADVICE['undecodable']}",
+        f"  undecodable (2): {undecodable.sentence}; {undecodable.remedy}",
         "    b.mp3: moov atom not found (known to be broken)",
         "    c.mp3: Header missing",
-        f"  not_a_file (1): {meaning['not_a_file']}; {ADVICE['not_a_file']}",
+        f"  not_a_file (1): {not_a_file.sentence}; {not_a_file.remedy}",
         "    a\\n.mp3",
     ]
 
