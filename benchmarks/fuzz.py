@@ -1,6 +1,6 @@
 """Decode thousands of mutated audio files: each must be accepted or rejected, and nothing else.
 
-    python benchmarks/fuzz.py [--mutations N] [--seed S]
+    python benchmarks/fuzz.py [--mutations N] [--seed S]    (of checkpoints: fuzz_models.py)
 
 Harmless mutations (tags, junk after the audio) must leave every sample as it was. Whatever the
 harm, libav in this process and the ffmpeg binary must come to the same verdict. A child process
@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 from music import music
 
-from soundstage import audio
+from soundstage import audio, diagnostics
 
 SR = 16000
 SECONDS = 0.5
@@ -227,7 +227,7 @@ def judge(folder: Path, first: int, last: int, seed: int) -> Iterator[Verdict]:
         assert unchanged or not harmless, f"{file}: {done.__name__}: no longer the same samples"
         file.unlink()
         reason = found if isinstance(found, str) else ""
-        assert not reason or reason in audio.REASONS, reason
+        assert not reason or reason in diagnostics.REFUSALS, reason
         yield Verdict(name, done.__name__.strip("_"), harmless, reason, unchanged)
 
 
@@ -249,13 +249,21 @@ def fuzz(folder: Path, mutations: int, seed: int) -> tuple[Counter, list[str]]:
 
     The verdicts are `same`, `other` or a reason, for harmless and harmful mutations.
     """
+    write_valid(folder, audio.ffmpeg_binary("bundled"))  # or all children fail one by one
+    return in_children(__file__, folder, mutations, seed)
+
+
+def in_children(script: str, folder: Path, mutations: int, seed: int) -> tuple[Counter, list[str]]:
+    """Have `script --child FOLDER FIRST LAST SEED` judge mutations, some at once, as `fuzz` says.
+
+    It prints a line a mutation: a word, what was mutated, and the verdict.
+    """
     counts: Counter = Counter()
     wrong: list[str] = []
     first = 0
-    write_valid(folder, audio.ffmpeg_binary("bundled"))  # or all children fail one by one
     while first < mutations:
         last = min(first + AT_ONCE, mutations)
-        out, problem = _run_child(folder, first, last, seed)
+        out, problem = _run_child(script, folder, first, last, seed)
         verdicts = [line.split("\t") for line in out.splitlines()]
         counts.update((name, verdict) for _, name, verdict in verdicts)
         first += len(verdicts)
@@ -265,9 +273,9 @@ def fuzz(folder: Path, mutations: int, seed: int) -> tuple[Counter, list[str]]:
     return counts, wrong
 
 
-def _run_child(folder: Path, first: int, last: int, seed: int) -> tuple[str, str]:
+def _run_child(script: str, folder: Path, first: int, last: int, seed: int) -> tuple[str, str]:
     """Return what a child said before it ended, and how that went wrong, or ""."""
-    words = [str(w) for w in (sys.executable, __file__, "--child", folder, first, last, seed)]
+    words = [str(w) for w in (sys.executable, script, "--child", folder, first, last, seed)]
     try:
         done = subprocess.run(words, capture_output=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired as hang:
@@ -288,21 +296,25 @@ def _child(folder: Path, first: int, last: int, seed: int) -> None:
         assert peak < PEAK, f"took {peak} MB"
 
 
-def main() -> None:
+def main(
+    description: str | None = __doc__,
+    fuzz: Callable[[Path, int, int], tuple[Counter, list[str]]] = fuzz,
+    child: Callable[[Path, int, int, int], None] = _child,
+) -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--mutations", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         folder, *numbers = arguments.child
-        _child(Path(folder), *map(int, numbers))
+        child(Path(folder), *map(int, numbers))
         return
     folder = Path(tempfile.mkdtemp())
     counts, wrong = fuzz(folder, arguments.mutations, arguments.seed)
     for (name, verdict), n in sorted(counts.items()):
-        print(f"{name:14}{verdict:14}{n:6}")
+        print(f"{name:24}{verdict:24}{n:6}")
     print(*wrong, sep="\n")
     if wrong:
         sys.exit(f"{len(wrong)} of {arguments.mutations} went wrong; their files: {folder}")

@@ -1,11 +1,11 @@
 """Trained models on disk: `about.json`, and weights that are data, never code.
 
-Networks are kept as safetensors, scikit-learn's estimators as skops, XGBoost's trees as their own
-JSON. No pickle anywhere; and as a file is data from anywhere, all that it says is checked first.
+All weights are arrays in safetensors. No pickle anywhere; and as a file is data from anywhere, all
+that it says is checked first, and what it would have built is measured before it is built.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
@@ -14,8 +14,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, create_model
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 from torch import nn
 
@@ -26,9 +24,15 @@ from soundstage.files import write_bytes, write_json
 from soundstage.loading import Segments
 from soundstage.params import Component, Section
 from soundstage.training import device
-from soundstage.untrusted_skops import UntrustedFileError
+from soundstage.untrusted_arrays import Slot, UntrustedFileError, read, size
 
+WEIGHTS = "weights.safetensors"
+LARGEST_ABOUT = 2**22  # bytes
+# What is built of its words alone; weights are built when there is a file of as many.
 LARGEST = 2**28  # numbers of one input: more than four hours at 16 kHz
+LARGEST_NUMBER = 2**31  # of arguments
+MOST_NUMBERS = 64  # of one argument: layers, or values to choose from
+LARGEST_BANDS = 2**23  # n_mels * n_fft: a table that is computed, not stored
 GIVEN = ("seed", "multilabel")  # to estimators, by training
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -62,8 +66,10 @@ def create(about: About, *, seed: int) -> Any:
     Raises
     ------
     SoundstageError
-        The model cannot read arrays of the view's shape.
+        The model cannot read arrays of the view's shape, or is too large to be made.
     """
+    if absurd := next(_absurd(about), None):
+        raise SoundstageError(f"{about.model}: {absurd} is larger than any model needs; lower it")
     function = registry.component("models", about.kind)
     if not _is_network(about.kind):
         if len(about.input_shape) != 1:
@@ -82,6 +88,11 @@ def create(about: About, *, seed: int) -> Any:
             return function(tuple(about.input_shape), len(about.classes), **about.arguments)
         except ValueError as error:
             raise SoundstageError(f"{about.model}: {error}") from error
+        except (MemoryError, OverflowError, RuntimeError) as error:
+            raise SoundstageError(
+                f"{about.model}: cannot be made with these parameters, of an input of "
+                f"{tuple(about.input_shape)}: {str(error)[:200]}; lower its sizes"
+            ) from error
 
 
 def save(model: Any, about: About, folder: Path) -> None:
@@ -90,19 +101,20 @@ def save(model: Any, about: About, folder: Path) -> None:
     Raises
     ------
     SoundstageError
-        It is an estimator of a class that `load` would refuse.
+        It is one that `load` would refuse.
     """
     write_json(folder / "about.json", asdict(about))
     if isinstance(model, nn.Module):
         state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-        write_bytes(folder / "weights.safetensors", serialise(state))
-        return
-    try:
+        write_bytes(folder / WEIGHTS, serialise(state))
+    else:
         estimators.save(model, folder)
+    try:
+        _read(folder)
     except UntrustedFileError as error:
         raise SoundstageError(
-            f"{about.model}: its file could not be read again: {error}; a class that is safe to "
-            "read belongs into ALLOWED of src/soundstage/untrusted_skops.py"
+            f"{about.model}: could not be read again: {error}; lower its sizes, or where its "
+            "numbers are not finite, its learning rate"
         ) from error
 
 
@@ -115,28 +127,36 @@ def load(folder: Path) -> tuple[Any, About]:
         There is none, or what the folder holds is damaged, or not what its `about.json` says.
     """
     try:
-        about = _read_about(folder / "about.json")
-        if not _is_network(about.kind):
-            untrained = create(about, seed=0)
-            return estimators.load(untrained, about.input_shape[0], folder), about
-        weights = load_file(folder / "weights.safetensors")
-        _check_weights(weights, about)
-        model = create(about, seed=0)
-        model.load_state_dict(weights)
-        return model.to(device()).eval(), about
+        model, about = _read(folder)
+        return model.to(device()).eval() if isinstance(model, nn.Module) else model, about
     except FileNotFoundError as error:
         raise SoundstageError(f"{error.filename}: no such file; run `dvc repro train`") from error
-    except (SafetensorError, UntrustedFileError) as error:
+    except UntrustedFileError as error:
         raise SoundstageError(f"{folder}: {error}; run `dvc repro --force train`") from error
+    except (MemoryError, RuntimeError) as error:  # RuntimeError: how torch says the same
+        raise SoundstageError(
+            f"{folder}: cannot be held in memory: {str(error)[:200]}; make room, or train a model "
+            "of fewer parameters"
+        ) from error
+
+
+def _read(folder: Path) -> tuple[Any, About]:
+    about = _read_about(folder / "about.json")
+    if not _is_network(about.kind):
+        untrained = create(about, seed=0)
+        return estimators.load(untrained, about.input_shape[0], folder), about
+    arrays = read(folder / WEIGHTS, _layout(about))
+    model = create(about, seed=0)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return model, about
 
 
 def _read_about(file: Path) -> About:
     try:
+        size(file, LARGEST_ABOUT)
         about = TypeAdapter(About).validate_json(file.read_bytes())
         if len({len(about.classes), len(set(about.classes)), len(about.train_shares)}) > 1:
             raise UntrustedFileError(f"{file.name}: classes and train_shares do not match")
-        if prod(about.input_shape) > LARGEST:
-            raise UntrustedFileError(f"{file.name}: input_shape {about.input_shape} is absurd")
         fields = registry.parameters("models", about.kind)
         own = {name: field for name, field in fields.items() if name not in GIVEN}
         arguments: Any = create_model(about.kind, __base__=Section, **own)
@@ -148,21 +168,27 @@ def _read_about(file: Path) -> About:
         raise UntrustedFileError(f"{file.name}: {where}: {first['msg']}") from error
 
 
-def _check_weights(weights: dict[str, torch.Tensor], about: About) -> None:
-    """Check weights against those of the untrained network, made without memory for its own."""
+def _absurd(about: About) -> Iterator[str]:
+    """Yield the names of what is larger than any model needs."""
+    if prod(about.input_shape) > LARGEST:
+        yield f"input_shape {tuple(about.input_shape)}"
+    for name, value in about.arguments.items():
+        numbers = value if isinstance(value, tuple | list) else (value,)
+        large = any(isinstance(n, int) and n > LARGEST_NUMBER for n in numbers)
+        if large or len(numbers) > MOST_NUMBERS:
+            yield name
+    if about.arguments.get("n_mels", 1) * about.arguments.get("n_fft", 1) > LARGEST_BANDS:
+        yield "n_mels times n_fft"
+
+
+def _layout(about: About) -> dict[str, Slot]:
+    """Return what a network's weights must be, from one made without memory for them."""
     with torch.device("meta"):
-        expected = create(about, seed=0).state_dict()
-    if missing := weights.keys() ^ expected.keys():
-        raise UntrustedFileError(f"weights are not of a {about.kind}: {sorted(missing)[0]}")
-    for name, value in weights.items():
-        if (value.shape, value.dtype) != (expected[name].shape, expected[name].dtype):
-            raise UntrustedFileError(
-                f"weight {name} is {tuple(value.shape)} {value.dtype}, which a {about.kind} for "
-                f"{len(about.classes)} classes has as {tuple(expected[name].shape)} "
-                f"{expected[name].dtype}"
-            )
-        if not value.isfinite().all():
-            raise UntrustedFileError(f"weight {name} is not finite")
+        state = create(about, seed=0).state_dict()
+    return {
+        name: Slot(torch.empty(0, dtype=value.dtype).numpy().dtype, tuple(value.shape))
+        for name, value in state.items()
+    }
 
 
 def component_about(component: Component, segments: Segments) -> About:
@@ -193,7 +219,8 @@ def predict(model: Any, segments: Segments, *, batch_size: int = 16) -> np.ndarr
     Raises
     ------
     SoundstageError
-        The model was trained for another number of classes, or cannot read a segment.
+        The model was trained for another number of classes, cannot read a segment, or answers with
+        what is no number.
     """
     about = segments.view.about
     if isinstance(model, Estimator):
@@ -211,6 +238,10 @@ def predict(model: Any, segments: Segments, *, batch_size: int = 16) -> np.ndarr
         raise SoundstageError(
             f"{about.model}: the checkpoint knows {probabilities.shape[1]} classes, the view "
             f"{len(about.classes)}; run `dvc repro train`"
+        )
+    if not np.isfinite(probabilities).all():
+        raise SoundstageError(
+            f"{about.model}: its answers are no numbers; run `dvc repro --force train`"
         )
     return probabilities
 
