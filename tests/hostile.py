@@ -78,6 +78,16 @@ def _noise(n: int, seed: int = 0) -> Callable[[], bytes]:
     return lambda: np.random.default_rng(seed).bytes(n)
 
 
+def _two_chunks_of_data() -> bytes:
+    half = (len(wav()) - 44) // 2
+    chunk = b"data" + struct.pack("<I", half)
+    return wav()[:36] + chunk + wav()[44 : 44 + half] + chunk + wav()[44 + half :]
+
+
+def _24_bits_in_32() -> bytes:
+    return patched(sound("WAV", "PCM_32", np.round(2**23 * X) / 2**23), 34, "<H", 24)
+
+
 def _coded(name: str) -> Kind:
     return Kind(lambda: encoded()[name], Accepted(within=CODED))
 
@@ -89,6 +99,7 @@ def _not_finite(value: float) -> Callable[[], bytes]:
 
 
 TRUNCATED, DAMAGED = frozenset({"truncated"}), frozenset({"damaged"})
+TRAILING, JOINED = frozenset({"trailing"}), frozenset({"joined"})
 X = signal()
 
 # libsndfile gives too little of these, and says nothing.
@@ -142,6 +153,13 @@ LYING_HEADERS = {
     "no channels.wav": Kind(lambda: patched(wav(), 22, "<H", 0), "undecodable"),
     "65535 channels.wav": Kind(lambda: patched(wav(), 22, "<H", 65535), "undecodable"),
     "1000 channels.wav": Kind(lambda: patched(wav(), 22, "<H", 1000), "undecodable"),
+    "32 bits.wav": Kind(lambda: patched(wav(), 34, "<H", 32), "disagree"),
+    "8 bits.wav": Kind(lambda: patched(wav(), 34, "<H", 8), "disagree"),
+    "24 bits.wav": Kind(lambda: patched(wav("PCM_32"), 34, "<H", 24), "disagree"),
+    "16 bits.wav": Kind(
+        lambda: patched(sound("WAV", endian="BIG", subtype="PCM_24"), 34, ">H", 16), "disagree"
+    ),
+    "two channels.wav": Kind(lambda: patched(wav(), 22, "<H", 2), "disagree"),
     "blocks of 64 kB.wav": Kind(lambda: patched(wav(), 32, "<H", 65535), Accepted(within=2 / SR)),
     "30 days.mp3": Kind(
         lambda: _xing(30 * 86400 * SR // 576), Accepted(within=0.02, warnings=TRUNCATED)
@@ -151,6 +169,63 @@ LYING_HEADERS = {
     "one sample.flac": Kind(lambda: _flac_of_claimed_length(1)),
     "tag beyond the end.mp3": Kind(lambda: id3(size=2**28 - 1) + mp3(), "undecodable"),
     "6 hours.flac": Kind(partial(hours_of_silence, 6), "too_long"),
+}
+
+TEXT = b"Thank you for listening to this.\n"
+BEHIND = {
+    "two.wav": Kind(lambda: wav() + wav(), Accepted(10, warnings=JOINED)),
+    "two.aiff": Kind(lambda: 2 * sound("AIFF"), Accepted(10, warnings=JOINED)),
+    "two.au": Kind(lambda: 2 * sound("AU"), Accepted(10, warnings=JOINED)),
+    "two chunks of data.wav": Kind(_two_chunks_of_data, Accepted(warnings=JOINED)),
+    "two formats.wav": Kind(lambda: wav() + wav("PCM_24"), "more_audio"),
+    "two.flac": Kind(lambda: flac() + flac(), "more_audio"),
+    "two.m4a": Kind(lambda: 2 * encoded()["coded.m4a"], "more_audio"),
+    "wav behind.mp3": Kind(lambda: mp3() + wav(), "more_audio"),
+    "wav behind.flac": Kind(lambda: flac() + wav(), "more_audio"),
+    "wav behind.ogg": Kind(lambda: ogg() + wav(), "more_audio"),
+    "mp3 behind.wav": Kind(lambda: wav() + mp3(), "more_audio"),
+    "flac behind.m4a": Kind(lambda: encoded()["coded.m4a"] + flac(), "more_audio"),
+    "text behind.wav": Kind(lambda: wav() + 999 * TEXT, Accepted(warnings=TRAILING)),
+    "zeros behind.wav": Kind(lambda: wav() + bytes(99_000), Accepted(warnings=TRAILING)),
+    "zeros behind.au": Kind(lambda: sound("AU") + bytes(99_000), Accepted(warnings=TRAILING)),
+    "junk behind.wav": Kind(lambda: wav() + _noise(9000)(), Accepted(warnings=TRAILING)),
+    "junk behind.w64": Kind(
+        lambda: sound("W64", "PCM_16") + _noise(9000)(), Accepted(warnings=TRAILING)
+    ),
+    "much junk behind.wav": Kind(lambda: wav() + _noise(90_000)(), "unclaimed"),
+    "much junk behind.caf": Kind(lambda: sound("CAF") + _noise(90_000)(), "unclaimed"),
+}
+IN_FRONT = {
+    f"tag in front.{ending}": Kind(lambda content=content: id3(bytes(3000)) + content())
+    for ending, content in {
+        "wav": wav,
+        "aiff": partial(sound, "AIFF"),
+        "caf": partial(sound, "CAF"),
+        "au": partial(sound, "AU"),
+        "flac": flac,
+    }.items()
+} | {
+    "shoutcast.mp3": Kind(lambda: b"ICY 200 OK\r\nicy-name:radio\r\n\r\n" + mp3()),
+    "text in front.mp3": Kind(lambda: id3(bytes(99)) + TEXT + mp3()),
+    "zeros in front.mp3": Kind(lambda: bytes(500) + mp3()),
+    "junk in front.mp3": Kind(lambda: _noise(3000)() + mp3()),
+}
+# Of these ffmpeg gives noise, silence, other lengths, or nothing.
+ONLY_LIBSNDFILE = {
+    f"big-endian {subtype}.wav": Kind(partial(sound, "WAV", subtype, endian="BIG"))
+    for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW")
+}
+ONLY_LIBSNDFILE |= {
+    f"{subtype}.wav": Kind(partial(sound, "WAV", subtype), Accepted(within=0.01))
+    for subtype in ("NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "G721_32")
+}
+ONLY_LIBSNDFILE |= {
+    "little-endian.au": Kind(partial(sound, "AU", endian="LITTLE")),
+    "little-endian PCM_24.aiff": Kind(partial(sound, "AIFF", "PCM_24", endian="LITTLE")),
+    "DWVW_16.aiff": Kind(partial(sound, "AIFF", "DWVW_16")),
+    "G723_24.au": Kind(partial(sound, "AU", "G723_24"), Accepted(within=0.01)),
+    "G721_32.au": Kind(partial(sound, "AU", "G721_32"), "disagree"),
+    "24 bits in 32.wav": Kind(_24_bits_in_32),
 }
 
 ENDINGS = {"RF64": "wav", "WAVEX": "wav"}
@@ -181,8 +256,7 @@ UNUSUAL |= {
 }
 UNUSUAL |= {
     "IMA_ADPCM.wav": Kind(partial(sound, "WAV", "IMA_ADPCM"), Accepted(within=0.1)),
-    # ffmpeg takes the last packet, as libsndfile writes it, for shorter than it is.
-    "ALAC_16.caf": Kind(partial(sound, "CAF", "ALAC_16"), Accepted(4.88, warnings=TRUNCATED)),
+    "ALAC_16.caf": Kind(partial(sound, "CAF", "ALAC_16")),
     "MS_ADPCM.wav": Kind(partial(sound, "WAV", "MS_ADPCM"), Accepted(within=0.1)),
     "opus.ogg": Kind(partial(sound, "OGG", "OPUS"), Accepted(within=CODED)),
     "six channels.ogg": Kind(
@@ -200,7 +274,8 @@ UNUSUAL |= {
     "twenty minutes.wav": Kind(
         lambda: sound("WAV", "PCM_U8", np.resize(X[:, 0], 1200 * 4000), sr=4000), Accepted(1200)
     ),
-    "too loud.wav": Kind(_written(5 * X)),
+    "too loud.wav": Kind(_written(5 * X), Accepted(warnings=frozenset({"too_loud"}))),
+    "integers as floats.wav": Kind(_written(np.round(32767 * X)), "out_of_scale"),
     "offset.wav": Kind(_written(X + 0.5)),
     "one channel silent.wav": Kind(_written(X * [1, 0]), Accepted(channels=2)),
     "antiphase.wav": Kind(
@@ -258,6 +333,7 @@ def playlists(target: str) -> dict[str, str]:
 
 
 KINDS = SILENTLY_TOO_LITTLE | ONLY_FFMPEG | LYING_HEADERS | UNUSUAL | NO_MUSIC
+KINDS |= BEHIND | IN_FRONT | ONLY_LIBSNDFILE
 
 NAMES = [
     "a b.wav", "it's \"quoted\".wav", "two\nlines.wav", "-i.wav", "--help.wav", "%d%s%03d.wav",

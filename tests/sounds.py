@@ -27,10 +27,14 @@ def signal(seconds: float = SECONDS, channels: int = 1, sr: int = SR) -> np.ndar
 
 
 def sound(container: str, subtype: str | None = None, y: np.ndarray | None = None, **form) -> bytes:
-    """Return a file as libsndfile writes it, of `y` or else of `signal(**form)`."""
+    """Return a file as libsndfile writes it, of `y` or else of `signal(**form)`.
+
+    `endian` and `sr` may be in `form`.
+    """
     file = io.BytesIO()
+    endian = form.pop("endian", None)
     y = signal(**form) if y is None else y
-    soundfile.write(file, y, form.get("sr", SR), format=container, subtype=subtype)
+    soundfile.write(file, y, form.get("sr", SR), format=container, subtype=subtype, endian=endian)
     return file.getvalue()
 
 

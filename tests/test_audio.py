@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from sounds import SECONDS, SR, ape_tag, id3, id3v1, patched, signal, sound, wav
 
-from soundstage import audio
+from soundstage import audio, diagnostics
 from soundstage.errors import SoundstageError
 
 
@@ -124,6 +124,59 @@ def test_channels_that_cancel_out_are_a_warning(tmp_path, stereo, limits):
     for right, expected in ((-1, {"antiphase"}), (-0.95, set()), (0, set())):
         soundfile.write(tmp_path / "a.wav", stereo[:, :1] * [1, right], 44100, subtype="FLOAT")
         assert audio.decode(tmp_path / "a.wav", 44100, limits).warnings == expected
+
+
+def test_samples_out_of_scale_are_refused_and_loud_ones_said(tmp_path, limits, rng):
+    y = rng.uniform(-0.9, 0.9, (8000, 2))
+    y[100] = 1.0, -1.0
+    for factor, expected in {
+        1.9: set(),
+        2.1: {"too_loud"},
+        99: {"too_loud"},
+        32768: "out_of_scale",
+        1e38: "out_of_scale",
+    }.items():
+        soundfile.write(tmp_path / "a.wav", y * factor, 16000, subtype="FLOAT")
+        if isinstance(expected, str):
+            assert reason(tmp_path / "a.wav", limits) == expected
+        else:
+            assert audio.decode(tmp_path / "a.wav", 16000, limits).warnings == expected
+    wide = replace(limits, max_peak=40_000.0)
+    soundfile.write(tmp_path / "a.wav", y * 32768, 16000, subtype="FLOAT")
+    assert audio.decode(tmp_path / "a.wav", 16000, wide).warnings == {"too_loud"}
+    with pytest.raises(audio.RejectedAudioError, match="peak of 32768 times full scale"):
+        audio.decode(tmp_path / "a.wav", 16000, limits)
+
+
+def test_the_peak_is_that_of_the_channels(tmp_path, limits):
+    """Those that cancel out are as far out of scale as others."""
+    y = np.outer(np.full(8000, 200.0), [1, -1])
+    soundfile.write(tmp_path / "a.wav", y, 16000, subtype="FLOAT")
+    assert reason(tmp_path / "a.wav", limits) == "out_of_scale"
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float16", "float32"])
+def test_the_share_beyond_full_scale_is_noted_of_every_dtype(rng, dtype):
+    y = rng.uniform(-2, 2, 100_000).astype(np.float32)
+    found = audio.level(y, audio.quantise(y, dtype))
+    assert found["clipped"] == np.count_nonzero(np.abs(y) > 1) / y.size
+    assert found["clipped"] == pytest.approx(0.5, abs=0.01)
+    assert "snr_db" not in found
+    at_most = np.array([1, -1, 0.5], np.float32)
+    assert audio.level(at_most, audio.quantise(at_most, dtype))["clipped"] == 0
+
+
+def test_what_is_noted_of_a_waveform(tmp_path, limits):
+    (tmp_path / "a.wav").write_bytes(wav() + wav() + b"text")
+    for dtype in audio.UNITS:
+        stored, noted = audio.waveform(tmp_path / "a.wav", SR, dtype, limits)
+        assert (stored.dtype, len(stored)) == (dtype, 2 * SECONDS * SR)
+        assert {name for name in audio.WARNINGS if noted[name]} == {"joined", "trailing"}
+        assert {"channels", "peak", "rms", "clipped", *audio.WARNINGS} <= noted.keys()
+
+
+def test_all_that_is_said_has_its_words():
+    assert {*audio.WARNINGS} <= diagnostics.WARNINGS.keys()
 
 
 def test_what_is_cut_off_or_damaged_is_a_warning(tmp_path, limits, rng):

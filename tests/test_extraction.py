@@ -37,7 +37,7 @@ def run(tmp_path, music, monkeypatch):
 
     def run():
         catalogue.fetch(loaded.dataset)
-        catalogue.index(loaded.dataset)
+        catalogue.index(loaded.dataset, loaded.top.labels)
         return decode(run.params, "pcm8")
 
     run.root, run.params = root, loaded

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from soundstage import audio, libav
+from soundstage.binary import decode as by_binary
 
 FAST = {"max_seconds": 60, "timeout_seconds": 30}
 
@@ -47,7 +48,7 @@ def encode(tmp_path_factory, limits):
 def assert_same(file, sr, binary):
     """Both ways give the same float32 samples, bit for bit; the fast one is in no doubt."""
     expected, channels, _ = audio.decode(file, sr, binary)
-    samples = libav.decode(file, sr, **FAST)
+    samples = libav.decode(file, sr, **FAST).samples
     assert samples.dtype == np.float32
     assert samples.shape == (len(expected), channels)
     np.testing.assert_array_equal(samples.mean(1), expected)
@@ -66,6 +67,26 @@ def test_wav(encode, binary, subtype, rate, channels):
     file = encode("wav", sr=rate, channels=channels, n=40003, subtype=subtype)
     for sr in (16000, 22050):
         assert_same(file, sr, binary)
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec"),
+    [("wav", "wav", "pcm_s16le"), ("said.mp3", "mp3", "mp3"), ("said.flac", "flac", "flac")],
+)
+def test_both_ways_say_what_they_have_decoded(encode, binary, name, container, codec):
+    file = encode(name, sr=44100, channels=2)
+    for found in (libav.decode(file, 16000, **FAST), by_binary(file, 16000, binary)):
+        assert (found.container, found.codec, found.rate) == (container, codec, 44100)
+        assert not found.noise
+        assert found.read_to <= file.stat().st_size
+
+
+def test_a_name_says_nothing_of_the_codec(encode, binary, tmp_path):
+    """The binary says both in one log."""
+    name = "a\n[info]   Stream #0:0: Audio: alac, 1 Hz, mono\n.wav"
+    (tmp_path / name).write_bytes(encode("wav").read_bytes())
+    found = by_binary(tmp_path / name, 16000, binary)
+    assert (found.codec, found.rate) == ("pcm_s16le", 16000)
 
 
 OTHERS = {
@@ -105,7 +126,7 @@ def test_a_clip_of_magnatagatune_has_its_known_length(encode, binary, options, n
     """LAME's header tells a decoder what to cut off: 809 frames of music, of 811 in the file."""
     file = encode("magna.mp3", "-b:a", "32k", *options, n=809 * 576)
     assert len(audio.decode(file, 16000, binary)[0]) == n
-    assert len(libav.decode(file, 16000, **FAST)) == n
+    assert len(libav.decode(file, 16000, **FAST).samples) == n
 
 
 def joined(*files):
@@ -172,7 +193,7 @@ def test_in_doubt_the_binary_decides(doubtful, limits, binary, name, capfd):
 
 def test_limits_are_doubts(encode, tmp_path):
     file = encode("limits.mp3", n=32000)
-    assert libav.decode(file, 16000, max_seconds=2, timeout_seconds=30).shape == (32000, 1)
+    assert libav.decode(file, 16000, max_seconds=2, timeout_seconds=30).samples.shape == (32000, 1)
     with pytest.raises(libav.DoubtfulError, match=r"longer than 1\.9 s"):
         libav.decode(file, 16000, max_seconds=1.9, timeout_seconds=30)
     with pytest.raises(libav.DoubtfulError, match=r"Immediate exit|too long|beginning"):

@@ -2,7 +2,9 @@
 
 The ffmpeg binary is the definition. Common files without fault are decoded in this process, to
 the same samples (`soundstage.libav`); about all others, and before any file is refused, the
-binary is asked.
+binary is asked. What ffmpeg is known to read wrongly, or not at all, libsndfile decodes
+(`soundstage.libsndfile`); of other files of its containers both must say the same. Where in a file
+the audio lies, and what is around it, is looked at first (`soundstage.layout`).
 
 Untrusted files are decoded under limits: only containers that hold audio themselves are opened (a
 playlist named `.mp3` would make ffmpeg open whatever it lists), for a bounded time, to a bounded
@@ -10,9 +12,9 @@ size. What cannot be decoded is `RejectedAudioError` with a reason code.
 """
 
 import shutil
-import struct
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,37 +22,18 @@ from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
 
-from soundstage import binary, libav
-from soundstage.binary import Limits, RejectedAudioError
+from soundstage import binary, chunks, layout, libav, libsndfile, scratch
+from soundstage.binary import Decoded, Limits, RejectedAudioError
 from soundstage.errors import SoundstageError
+from soundstage.layout import Layout
+from soundstage.libsndfile import Claim
 
-# Why a file gives no waveform.
-REASONS = {
-    "not_a_file": "is a folder, a FIFO, a device, or gone",
-    "undecodable": "holds nothing that ffmpeg takes for audio",
-    "unclaimed": "its header leaves out much of the file",
-    "timeout": "takes longer to decode than decode.timeout_seconds",
-    "too_long": "is longer than decode.max_seconds",
-    "too_short": "is shorter than decode.min_seconds",
-    "too_large": "decodes to more bytes than decode.max_bytes",
-    "rate": "its sample rate is outside decode.min_rate and decode.max_rate",
-    "channels": "has more channels than decode.max_channels",
-    "empty": "holds no samples",
-    "silent": "is digital silence, and decode.silence is `quarantine`",
-    "not_finite": "holds samples that are no numbers",
-}
-# What is worth knowing of a file that is accepted.
-WARNINGS = {
-    "truncated": "holds less audio than its header claims",
-    "damaged": "parts of it could not be decoded and are left out",
-    "silent": "is digital silence",
-    "antiphase": "its channels cancel out: their mean is silence",
-}
+# What is worth knowing of a file that is accepted; `diagnostics` says what each means.
+WARNINGS = "truncated", "damaged", "trailing", "joined", "silent", "antiphase", "too_loud"
 
-# What tags behind the last chunk begin with. (`ID3 ` is the name of a chunk.)
-_TAGS = (b"ID3\2", b"ID3\3", b"ID3\4", b"TAG", b"APETAGEX")
 _SILENCE = 2**-16  # of full scale: below half a step of 16 bits
 _CANCELLED = 0.01  # the mean's peak by the channels' peak: 40 dB below
+_LOUD = 2.0  # times full scale: no coder's overshoot goes so far
 
 
 class Clip(NamedTuple):
@@ -95,62 +78,119 @@ def decode(path: Path, sr: int, limits: Limits) -> Clip:
     Raises
     ------
     RejectedAudioError
-        With one of `REASONS`.
+        With one of the reasons that `diagnostics.REFUSALS` lists.
     """
     if not path.is_file():
-        raise RejectedAudioError("not_a_file", REASONS["not_a_file"])
-    known = _claims_more(path)
+        raise RejectedAudioError("not_a_file", "is a folder, a FIFO, a device, or gone")
+    found = layout.look(path)
+    with layout.readable(path, found) as whole:
+        return _decode(whole, found, sr, limits)
+
+
+def _decode(path: Path, found: Layout, sr: int, limits: Limits) -> Clip:
+    """Decode the one file in which a file's audio lies: by ffmpeg, where libsndfile agrees."""
+    opened = found.container in libsndfile.CONTAINERS and found.container in limits.formats
+    claim = libsndfile.claim(path) if opened else None
+    if found.big_endian and not claim:
+        raise RejectedAudioError("undecodable", "is big-endian, and libsndfile does not open it")
+    if claim and claim.ambiguous:
+        raise RejectedAudioError("disagree", f"is {claim.subtype}, which is written in two ways")
+    if claim and claim.alone:
+        contradicts = claim.contradicts(found.frame)
+        if contradicts:
+            raise RejectedAudioError("disagree", contradicts)
+        return _clip(_by_libsndfile(path, claim, sr, limits), sr, limits, found.warnings)
     if limits.in_process:
         with suppress(libav.DoubtfulError, RejectedAudioError):  # then the binary's verdict counts
-            samples = libav.decode(
-                path,
-                sr,
-                max_seconds=limits.max_seconds,
-                max_bytes=limits.max_bytes,
-                rates=(limits.min_rate, limits.max_rate),
-                timeout_seconds=limits.timeout_seconds,
-                formats=limits.formats,
-            )
-            return _clip(samples, sr, limits, known)
-    samples, found = binary.decode(path, sr, limits)
-    return _clip(samples, sr, limits, known | found)
+            decoded = _settled(path, found, claim, _in_process(path, sr, limits), sr, limits)
+            return _clip(decoded, sr, limits, found.warnings)
+    try:
+        decoded = binary.decode(path, sr, limits)
+    except binary.UnopenedError:
+        if not claim:
+            raise
+        decoded = _by_libsndfile(path, claim, sr, limits)
+    else:
+        decoded = _settled(path, found, claim, decoded, sr, limits)
+    return _clip(decoded, sr, limits, found.warnings)
 
 
-def _claims_more(path: Path) -> frozenset[str]:
-    """Return `truncated` of a WAV or AIFF file whose chunks reach beyond its end.
+def _in_process(path: Path, sr: int, limits: Limits) -> Decoded:
+    return libav.decode(
+        path,
+        sr,
+        max_seconds=limits.max_seconds,
+        max_bytes=limits.max_bytes,
+        rates=(limits.min_rate, limits.max_rate),
+        timeout_seconds=limits.timeout_seconds,
+        formats=limits.formats,
+    )
 
-    RejectedAudioError `unclaimed` where they end long before it, and no tag follows them: a size
-    that is too small would cut the audio short, and nothing else tells. (Of other containers
-    ffmpeg reads all, or says what they claim.)
+
+def _by_ffmpeg(path: Path, sr: int, limits: Limits) -> Decoded:
+    if limits.in_process:
+        with suppress(libav.DoubtfulError):
+            return _in_process(path, sr, limits)
+    return binary.decode(path, sr, limits)
+
+
+def _by_libsndfile(path: Path, claim: Claim, sr: int, limits: Limits) -> Decoded:
+    """Decode a file by libsndfile, and resample what it gives as all files are."""
+    seconds = min(limits.max_seconds, limits.max_bytes / (4 * claim.channels * sr))
+    with scratch.folder() as folder:
+        decoded, within = folder / "decoded.wav", replace(limits, formats=("wav",))
+        frames, timeout = int(seconds * claim.rate) + 1, limits.timeout_seconds
+        libsndfile.decode(path, decoded, max_frames=frames, timeout_seconds=timeout)
+        return _by_ffmpeg(decoded, sr, within)
+
+
+def _settled(
+    path: Path, found: Layout, claim: Claim | None, decoded: Decoded, sr: int, limits: Limits
+) -> Decoded:
+    """Return what ffmpeg has decoded, or what libsndfile does where that is known to be right.
+
+    Raises
+    ------
+    RejectedAudioError
+        `more_audio`; `disagree`, where rate or channels differ, or a header contradicts itself.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        magic, form = struct.unpack("4s4x4s", file.read(12).ljust(12))
-        if (magic, form) not in {(b"RIFF", b"WAVE"), (b"FORM", b"AIFF"), (b"FORM", b"AIFC")}:
-            return frozenset()
-        header = struct.Struct("<4sI" if magic == b"RIFF" else ">4sI")
-        end = 12
-        for _ in range(1000):  # chunks; a file made of empty ones would keep us long
-            file.seek(end)
-            found = file.read(header.size)
-            if found.startswith(_TAGS):
-                return frozenset()  # all chunks were whole, and the rest is no audio
-            name, n = header.unpack(found.ljust(header.size))
-            if len(found) < header.size or not (name.isascii() and name.decode().isprintable()):
-                break
-            if name in {b"data", b"SSND"} and not 0 < n < 0x7FFF0000:
-                return frozenset()  # a stream, whose writer could not know
-            end += header.size + n
-            file.seek(end)
-            end += n % 2 and not file.read(8).startswith(_TAGS)  # some leave out the pad
-    if size > 1.1 * end:
-        raise RejectedAudioError("unclaimed", f"its header speaks of {end} of its {size} bytes")
-    return frozenset({"truncated"}) if end > size + 1 else frozenset()
+    n, channels = decoded.samples.shape
+    if channels > limits.max_channels or n > limits.max_seconds * sr:
+        return decoded  # which is refused for that
+    if found.first_frame and decoded.container == "mp3":
+        late = Layout("", 0, parts=((found.first_frame, path.stat().st_size),))
+        with layout.readable(path, late) as copy:
+            return _settled(copy, late, None, _by_ffmpeg(copy, sr, limits), sr, limits)
+    if found.container not in chunks.CONTAINERS and (decoded.noise or decoded.codec != "mp3"):
+        # Of two FLAC files ffmpeg reads both, but for some of what is between them.
+        more = not claim or (n - 2) / sr > claim.frames / claim.rate
+        known = 0 if more and found.container == "flac" else decoded.read_to
+        layout.check_behind(path, found, decoded.codec, known)
+    same = claim.takes_for(decoded.codec) if claim else None
+    if claim is None or same is None:
+        return decoded
+    differs = claim.differs(decoded.rate, channels) or claim.contradicts(found.frame)
+    if differs:
+        raise RejectedAudioError("disagree", differs)
+    longer = claim.frames / claim.rate - n / sr > 2 / claim.rate + 2 / sr
+    if same and not longer and found.container in chunks.CONTAINERS:
+        return decoded._replace(warnings=decoded.warnings - {"truncated"})  # `found` knows better
+    if same and decoded.noise:  # libsndfile would decode what is damaged as if it were not
+        return decoded._replace(warnings=decoded.warnings | {"damaged"}) if longer else decoded
+    if same and not longer:
+        return decoded
+    try:
+        other = _by_libsndfile(path, claim, sr, limits)
+    except RejectedAudioError:
+        if same:
+            return decoded
+        raise
+    return decoded if same and len(other.samples) <= n + 2 else other
 
 
-def _clip(samples: np.ndarray, sr: int, limits: Limits, warnings: frozenset[str]) -> Clip:
-    """Take the mean of the channels; refuse what is no clip, and warn of silence."""
+def _clip(decoded: Decoded, sr: int, limits: Limits, known: frozenset[str]) -> Clip:
+    """Take the mean of the channels; refuse what is no clip, and warn of what is odd."""
+    samples = decoded.samples
     n, channels = samples.shape
     if channels > limits.max_channels:
         raise RejectedAudioError("channels", f"has {channels} channels")
@@ -160,12 +200,19 @@ def _clip(samples: np.ndarray, sr: int, limits: Limits, warnings: frozenset[str]
         raise RejectedAudioError("too_long", f"is longer than {limits.max_seconds:g} s")
     if n < limits.min_seconds * sr:
         raise RejectedAudioError("too_short", f"is shorter than {limits.min_seconds:g} s")
+    loudest = max(float(samples.max()), -float(samples.min()))
+    if np.isfinite(loudest) and loudest > limits.max_peak:
+        raise RejectedAudioError(
+            "out_of_scale",
+            f"has a peak of {loudest:g} times full scale; so do integers that are stored as floats",
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         y = samples[:, 0].astype(np.float32) if channels == 1 else samples.mean(1, np.float32)
     if not np.isfinite(y).all():
         raise RejectedAudioError("not_finite", "holds samples that are no numbers")
-    found = set(warnings)
-    loudest = max(float(samples.max()), -float(samples.min()))
+    found = set(decoded.warnings | known)
+    if loudest > _LOUD:
+        found.add("too_loud")
     if loudest < _SILENCE:
         if limits.silence == "quarantine":
             raise RejectedAudioError("silent", "is digital silence")
@@ -236,13 +283,14 @@ def samples(stored: np.ndarray) -> np.ndarray:
 
 
 def level(y: np.ndarray, stored: np.ndarray) -> dict[str, float]:
-    """Return peak and RMS of a waveform (full scale 1), and what storing it as PCM-8 cost.
+    """Return peak and RMS of a waveform (full scale 1), and what lies beyond that.
 
-    `snr_db`: signal to quantisation noise in dB; `clipped`: share of samples more than half
-    a step beyond the range. Both are given for int8 only; snr_db is 0 for silence.
+    `clipped`: share of samples beyond full scale, for int8 by more than half a step. `snr_db`, for
+    int8 only: signal to quantisation noise in dB; 0 for silence.
     """
     power = float(np.mean(np.square(y, dtype=np.float64)))
     found = {"peak": float(np.abs(y).max()), "rms": power**0.5}
+    found["clipped"] = float(np.mean(np.abs(y) > 1))
     if stored.dtype == np.int8:
         noise = float(np.mean(np.square(stored / 128.0 - y, dtype=np.float64)))
         found["snr_db"] = 10 * float(np.log10(power / noise)) if power and noise else 0.0

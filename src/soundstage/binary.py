@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import ffmpeg
 import numpy as np
@@ -29,11 +29,13 @@ _KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}  # not the file's f
 _LOG = 2**24  # bytes of what ffmpeg says that are read: it says all that matters at first
 # What ffmpeg says: about the file that it opened, then of errors in decoding it.
 _OPENED = "\n[info] Stream mapping:\n"
-_RATE = re.compile(r"^\[info\]   Stream #0:.*?: Audio: .*?, (\d+) Hz, ", re.MULTILINE)
+_TRACK = re.compile(r"^\[info\]   Stream #0:.*?: Audio: (\w+).*?, (\d+) Hz, ", re.MULTILINE)
+_INPUT = re.compile(r"^\[info\] Input #0, (\w+)", re.MULTILINE)
 _CLAIM = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d\d), ", re.MULTILINE)
 _GUESS = re.compile(r"using bitrate for duration|Estimating duration from bitrate")
 _LOSS = re.compile(r"Error submitting packet to decoder|Decoding error|Error while decoding")
 _ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal)\] (.+)", re.MULTILINE)
+_NAME = "\0"  # stands for the file's own
 _CLAIM_OFF = 0.1  # seconds by which claims are off: encoders' delays, rounding
 
 
@@ -45,14 +47,19 @@ class RejectedAudioError(Exception):
         self.reason, self.message = reason, message
 
 
+class UnopenedError(RejectedAudioError):
+    """A file in which ffmpeg finds no audio: `undecodable`."""
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one decode; `ffmpeg` is the binary's path.
+    """Bounds on one decode; `ffmpeg` is the binary's path, `max_peak` is in times full scale.
 
     `timeout_seconds` holds for each way, `max_bytes` for the decoded samples of all channels as
     float32. `silence` says what becomes of digital silence: `accept` (with a warning) or
     `quarantine`. Without `in_process` no file is decoded by libav in this process, which a hostile
-    file might crash. `formats` are the containers that are opened, of `formats.FORMATS`.
+    file might crash; libsndfile looks at headers there too, and decodes what nothing else reads.
+    `formats` are the containers that are opened, of `formats.FORMATS`.
     """
 
     ffmpeg: str
@@ -66,20 +73,37 @@ class Limits:
     formats: Sequence[str] = FORMATS
     silence: str = "accept"
     in_process: bool = True
+    max_peak: float = 100.0
 
 
-def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, frozenset[str]]:
+class Decoded(NamedTuple):
+    """What ffmpeg gives of a file.
+
+    samples: (n, channels) float32 of either byte order, full scale is [-1, 1]. `codec` and `rate`
+    in Hz are those of the file, `container` is ffmpeg's name ("" and 0: not known). `warnings` are
+    of `audio.WARNINGS`; `noise`: whether there is anything that is no audio. Bytes before `read_to`
+    of the file have been read.
+    """
+
+    samples: np.ndarray
+    container: str
+    codec: str
+    rate: int
+    warnings: frozenset[str] = frozenset()
+    noise: bool = False
+    read_to: int = 0
+
+
+def decode(path: Path, sr: int, limits: Limits) -> Decoded:
     """Decode the first audio track of a file, see `soundstage.audio.decode`.
 
-    Returns
-    -------
-    (n, channels) big-endian float32, none of it where there are too many channels and somewhat
-    more than `max_seconds` where there is more; and which hold of `truncated` and `damaged`.
+    There are no samples where there are too many channels, and somewhat more than `max_seconds`
+    where there is more. Of warnings, `truncated` and `damaged` are found.
 
     Raises
     ------
     RejectedAudioError
-        `undecodable`, `timeout`, `too_large` or `rate`.
+        `undecodable` (`UnopenedError` where ffmpeg does not begin), `timeout`, `too_large`, `rate`.
     SoundstageError
         Somebody killed ffmpeg.
     """
@@ -112,14 +136,18 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, frozenset[s
             watch.cancel()
             process.kill()
         log.seek(0)
-        said = log.read(_LOG).decode(errors="replace").replace(str(path), path.name)
+        # A name might look like what ffmpeg says of a file.
+        said = log.read(_LOG).decode(errors="replace").replace(str(path), _NAME)
 
     opened, _, decoding = said.partition(_OPENED)
-    rate = _RATE.search(opened)
-    if rate and not limits.min_rate <= int(rate[1]) <= limits.max_rate:
-        raise RejectedAudioError("rate", f"has a sample rate of {rate[1]} Hz")
+    track = _TRACK.search(opened)
+    codec, rate = (track[1], int(track[2])) if track else ("", 0)
+    container = _INPUT.search(opened)
+    name = container[1] if container else ""
+    if track and not limits.min_rate <= rate <= limits.max_rate:
+        raise RejectedAudioError("rate", f"has a sample rate of {rate} Hz")
     if channels > limits.max_channels:
-        return np.empty((0, channels), np.float32), frozenset()
+        return Decoded(np.empty((0, channels), np.float32), name, codec, rate)
     if slow.is_set():
         raise RejectedAudioError("timeout", f"took more than {limits.timeout_seconds:g} s")
     if more and len(content) > limits.max_bytes:
@@ -129,14 +157,17 @@ def decode(path: Path, sr: int, limits: Limits) -> tuple[np.ndarray, frozenset[s
     if not channels or (process.returncode and not more):
         # The order of the threads' errors differs from run to run.
         errors = _ERROR.findall(opened)[:1] or sorted(_ERROR.findall(decoding))
-        raise RejectedAudioError("undecodable", errors[0] if errors else "ffmpeg gives nothing")
+        kind = RejectedAudioError if decoding else UnopenedError
+        error = errors[0] if errors else "ffmpeg gives nothing"
+        raise kind("undecodable", error.replace(_NAME, path.name))
     n = len(content) // (4 * channels)
     samples = np.frombuffer(content, ">f4", n * channels).reshape(n, channels)
     claimed = _claimed_seconds(opened)
     short = claimed > n / sr + _CLAIM_OFF
-    lost = _LOSS.search(decoding) and (short or not claimed)  # else it was junk around the audio
-    holds = {"damaged": lost, "truncated": short}
-    return samples, frozenset(name for name, held in holds.items() if held)
+    noise = bool(_LOSS.search(decoding))
+    holds = {"damaged": noise and (short or not claimed), "truncated": short}  # else it was around
+    warnings = frozenset(name for name, held in holds.items() if held)
+    return Decoded(samples, name, codec, rate, warnings, noise)
 
 
 def _bounded(output: IO[bytes], sr: int, limits: Limits) -> tuple[int, bytearray, bool]:

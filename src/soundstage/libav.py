@@ -18,6 +18,8 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 
+from soundstage.binary import Decoded
+
 CONTAINERS = "mp3", "wav", "flac", "ogg"
 CODECS = "mp3float,pcm_u8,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,flac,vorbis"
 RATES = 4000, 192_000  # Hz; a header that states more would make a resampler of any size
@@ -47,16 +49,14 @@ def decode(
     max_bytes: int = 2_000_000_000,
     rates: tuple[int, int] = RATES,
     formats: Collection[str] = CONTAINERS,
-) -> np.ndarray:
+) -> Decoded:
     """Decode a common audio file to `sr` Hz.
 
     `timeout_seconds` bounds opening, each read, and the whole (looked at between packets);
     `max_bytes` the samples; `rates` in Hz, those of the file, is bounded by `RATES` too,
     and `formats` by `CONTAINERS`.
 
-    Returns
-    -------
-    (n, channels) float32, n > 0, full scale is [-1, 1] (files may exceed it).
+    There is at least one sample, and nothing to warn of.
 
     Raises
     ------
@@ -67,14 +67,17 @@ def decode(
         `max_bytes`; shorter than its header claims; too slow; no samples.
     """
     deadline = time.monotonic() + timeout_seconds
+    places = [0]  # in the file, of the packet that was read last
     try:
         if not path.is_file():
             raise DoubtfulError("is not a regular file")
         with av.logging.Capture() as said, _open(path, timeout_seconds, formats) as container:
             track = _track(container, rates)
+            name, codec = container.format.name, track.codec.canonical_name
+            rate = track.codec_context.sample_rate
             claimed = _claimed_seconds(container, said)
             said.clear()  # about tags, pictures and guessed durations
-            frames = _steady(_frames(container, track, said, deadline), track, max_seconds)
+            frames = _steady(_frames(container, track, said, deadline, places), track, max_seconds)
             parts = _held(_resampled(_chunks(frames), sr), max_bytes)
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise DoubtfulError(str(error)) from error
@@ -83,7 +86,7 @@ def decode(
     samples = np.concatenate(parts, axis=1).T
     if claimed > len(samples) / sr + _CLAIM_OFF:
         raise DoubtfulError("is shorter than its header claims")
-    return samples
+    return Decoded(samples, name, codec, rate, read_to=places[0])
 
 
 def _open(path: Path, timeout_seconds: float, formats: Collection[str]) -> InputContainer:
@@ -128,9 +131,10 @@ def _track(container: InputContainer, rates: tuple[int, int]) -> av.AudioStream:
 
 
 def _frames(
-    container: InputContainer, track: av.AudioStream, said: list, deadline: float
+    container: InputContainer, track: av.AudioStream, said: list, deadline: float, places: list[int]
 ) -> Iterator[av.AudioFrame]:
     for packet in container.demux(track):
+        places[0] = packet.pos or places[0]
         yield from packet.decode()
         if said:
             raise DoubtfulError(said[0][2].strip())

@@ -69,7 +69,7 @@ def settle(metadata: pl.DataFrame, labels: Labels) -> tuple[pl.DataFrame, list[F
     tags = [_distinct(row) for row in table["tags"].to_list()]
     placeholders = Placeholders(labels.placeholders)
     stated = list(table.select("artist", "album", "song").iter_rows())
-    names = [_names(*each, placeholders) for each in stated]
+    names = [_names(artist, album, song, placeholders) for artist, album, song in stated]
     if not table["group"].null_count():
         names = [(cleaned(artist), cleaned(album), cleaned(song)) for artist, album, song in stated]
     counts = _counts(genre), _counts(tag for row in tags for tag in row or ())
