@@ -48,21 +48,28 @@ def victim(project: Project, what: str) -> psutil.Process | None:
     return None
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until a condition holds."""
+def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float = 0.05) -> None:
+    """Wait until a condition holds, which is looked at every `pause` seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def kill(
-    project: Project, where: str, what: str, *, clips: int = 0, delay: float = 0
+    project: Project,
+    where: str,
+    what: str,
+    *,
+    clips: int = 0,
+    delay: float = 0,
+    stage: str = "",
 ) -> tuple[str, bool, int]:
     """Start a run of the slow feature, and kill one of its processes.
 
-    That happens once `clips` more are computed and `delay` seconds are over: then, or as soon as
-    there is such a process. A run that ends before is left alone.
+    That happens once `clips` more are computed, a `stage` of that name has begun, if one is named,
+    and `delay` seconds are over: then, or as soon as there is such a process. A run that ends
+    before is left alone.
 
     Returns
     -------
@@ -75,6 +82,15 @@ def kill(
     before = project.computed()
     run = project.start(*command)
     wait_for(lambda: project.computed() >= before + clips)
+
+    def ended() -> bool:
+        return run.poll() is not None and not processes(project)
+
+    def begun() -> bool:
+        return any(f"stages/{stage}.py" in words for words in processes(project).values())
+
+    if stage:
+        wait_for(lambda: begun() or ended(), 120, pause=0)
     time.sleep(delay)
 
     def killed() -> bool:
@@ -83,7 +99,7 @@ def kill(
             if process:
                 process.send_signal(signal.SIGKILL)
                 return True
-        return run.poll() is not None and not processes(project)  # it has ended
+        return ended()
 
     wait_for(killed, 120)
     at_death = project.computed()

@@ -1,10 +1,11 @@
 """Kill runs at random moments, again and again, and check what is left each time.
 
-    python benchmarks/soak.py [--kills N] [--seed S]
+    python benchmarks/soak.py [--kills N] [--seed S] [--early SHARE]
 
 Each time DVC, the stage or a worker is killed, in the workspace, with --temp or in the queue, while
 it decodes, computes a feature, writes a shard or commits: no orphan may be left, no shard torn, and
 what was finished must stay. After each the store must have the bytes of one that nobody disturbed.
+A share of the kills comes in the first second of a stage's life, while it imports its libraries.
 """
 
 import argparse
@@ -52,8 +53,11 @@ def shards(project: Project) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if not name.endswith("index.json")}
 
 
-def soak(root: Path, kills: int, seed: int) -> str:
-    """Kill, check, and compare each time; return what was killed, and the most that it cost."""
+def soak(root: Path, kills: int, seed: int, early: float) -> str:
+    """Kill, check, and compare each time; return what was killed, and the most that it cost.
+
+    The share `early` of the kills comes in the first second of a stage's life.
+    """
     clips = root / "music"
     for i in range(CLIPS):
         file = clips / "chords" / f"{i}.wav"
@@ -75,9 +79,14 @@ def soak(root: Path, kills: int, seed: int) -> str:
             project.replace(f"max_seconds: {3600 + i}.0", f"max_seconds: {3603 + i}.0")
         where, what = rng.choice(list(RUN)), rng.choice(WHAT)
         clips_before, delay = int(rng.integers(CLIPS)), rng.uniform(0, 0.5)
-        if rng.random() < 0.5:  # at any moment from the command's start to DVC's commit
+        stage = str(rng.choice(["fetch", "features"])) if rng.random() < early else ""
+        if stage:
+            clips_before, delay = 0, rng.uniform(0, 1)
+        elif rng.random() < 0.5:  # at any moment from the command's start to DVC's commit
             clips_before, delay = 0, rng.uniform(0, longest)
-        said, succeeded, _ = kill(project, where, what, clips=clips_before, delay=delay)
+        said, succeeded, _ = kill(
+            project, where, what, clips=clips_before, delay=delay, stage=stage
+        )
         assert succeeded or what != "worker", (where, said)
         wait_for(lambda: not orphans(project), 5)
         project.run("soundstage", "verify")
@@ -85,7 +94,8 @@ def soak(root: Path, kills: int, seed: int) -> str:
         lost = project.computed() - CLIPS
         assert lost <= LOST, (where, what, lost)
         assert shards(project) == whole, (where, what)
-        killed.update((where, what, *(["too late"] if succeeded and what != "worker" else [])))
+        late = ["too late"] if succeeded and what != "worker" else []
+        killed.update((where, what, *late, *(["in a stage's first second"] if stage else [])))
         worst = max(worst, lost)
         for file in project.log.iterdir():
             file.unlink()
@@ -99,9 +109,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--early", type=float, default=0.3, metavar="SHARE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        said = soak(Path(folder), arguments.kills, arguments.seed)
+        said = soak(Path(folder), arguments.kills, arguments.seed, arguments.early)
     line = (
         f"{arguments.kills} kills (seed {arguments.seed}; {said}): no orphan, no torn shard, no "
         "finished shard lost, the bytes of an undisturbed run"

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from soundstage import syntax
 from soundstage.registry import PACKAGE
 
 # Shape the numbers of nearly everything, also where a file reaches them only through librosa.
@@ -29,21 +30,6 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [
-                statement
-                for statement in node.body
-                if not (
-                    isinstance(statement, ast.Expr)
-                    and isinstance(statement.value, ast.Constant)
-                    and isinstance(statement.value.value, str)
-                )
-            ] or [ast.Pass()]
-    return tree
-
-
 def _project_file(module: str) -> Path | None:
     path = PACKAGE.parent.joinpath(*module.split("."))
     for file in (path.with_suffix(".py"), path / "__init__.py"):
@@ -55,7 +41,7 @@ def _project_file(module: str) -> Path | None:
 @cache
 def _read(file: Path) -> tuple[str, frozenset[Path], frozenset[str]]:
     """Return a file's normalised code, the project files and the libraries that it imports."""
-    tree = _without_docstrings(ast.parse(file.read_text("utf-8")))
+    tree = syntax.parsed(file.read_text("utf-8"))
     modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

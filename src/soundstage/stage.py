@@ -1,26 +1,29 @@
-"""How a stage of the pipeline starts and ends.
+"""How a stage of the pipeline runs, in one process or several.
 
 `run` reads the parameters, hands them to the stage's function with the command line's words, and
-turns what goes wrong into one line and exit code 1. A stage and its workers die with the DVC
-process that started them: an orphan would go on writing into the next run's outputs.
+turns what goes wrong into one line and exit code 1.
 """
 
-import contextlib
 import os
 import sys
-import threading
-import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import Any
 
-import psutil
-
-from soundstage import params
+from soundstage import changes, interrupts
 from soundstage.errors import SoundstageError
+from soundstage.interrupts import one_line_errors
+from soundstage.lifetime import die_with, end_workers
 
-_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox"}
-_watched: set[int] = set()
+__all__ = [
+    "begin_worker",
+    "die_with",
+    "in_processes",
+    "jobs",
+    "of_worker",
+    "one_line_errors",
+    "run",
+]
 
 
 def jobs() -> int:
@@ -35,6 +38,17 @@ def jobs() -> int:
     return joblib.cpu_count()
 
 
+def of_worker() -> tuple[int, changes.Code]:
+    """Return what a worker process is told of this process, for `begin_worker`."""
+    return os.getpid(), changes.noted_code()
+
+
+def begin_worker(stage: int, code: changes.Code) -> None:
+    """Let this worker process die with its stage, and know the code that this began with."""
+    die_with(stage)
+    changes.note_code(code)
+
+
 def in_processes(tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]:
     """Yield the results of `joblib.delayed` calls, made by `jobs()` processes, and end these.
 
@@ -42,75 +56,43 @@ def in_processes(tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]
     end of a run, the others would wait for it for ever, and this process for them.
     """
     import joblib
-    from joblib.externals.loky import get_reusable_executor
 
     n = jobs()
     return_as = "generator" if ordered else "generator_unordered"
-    try:
+    if n == 1:
         yield from joblib.Parallel(n, return_as=return_as)(tasks)
-    finally:
-        if n > 1:  # where the pool is broken already, loky ends another that never starts
-            get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
-
-
-def die_with(pid: int) -> None:
-    """End this process, and all it started, within a second of the end of process `pid`."""
-    if pid in _watched:
         return
-    _watched.add(pid)
+    from multiprocessing.resource_tracker import ensure_running
+
+    from joblib.externals.loky import get_reusable_executor
+
+    ensure_running()  # in being started, it would let SIGINT through again
+    pool = joblib.Parallel(n, return_as=return_as, initializer=begin_worker, initargs=of_worker())
+    results: Any = ()
     try:
-        watched = psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        os._exit(1)
-
-    def watch() -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.3)
-        try:
-            for child in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-        finally:
-            os._exit(1)
-
-    threading.Thread(target=watch, name=f"die-with-{pid}", daemon=True).start()
-
-
-def _die_with_dvc() -> None:
-    """Watch the DVC process above this one: the nearest ancestor that is no shell."""
-    if "DVC_STAGE" not in os.environ:
-        return  # started by hand
-    for ancestor in psutil.Process().parents():
-        if ancestor.name() not in _SHELLS:
-            die_with(ancestor.pid)
-            return
-    os._exit(1)  # DVC is gone already
-
-
-def _one_line(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
-    if issubclass(kind, SoundstageError):
-        text = str(error)
-    elif issubclass(kind, KeyboardInterrupt):
-        text = "interrupted; run again to go on: what is finished is kept"
-    else:
-        said = " ".join(str(error).split())
-        text = (
-            f"unexpected {kind.__name__}: {said}; for the traceback add --debug, "
-            "or set SOUNDSTAGE_DEBUG=1 under dvc"
-        )
-    print(f"error: {text}", file=sys.stderr)
-
-
-def one_line_errors() -> None:
-    """From now on, report an error that ends the process in one line instead of a traceback."""
-    sys.excepthook = _one_line
+        with interrupts.first(end_workers):
+            with interrupts.held_back():
+                results = pool(tasks)
+            for result in results:  # noqa: UP028, which would end `results` here, and warn
+                yield result
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib's, that tasks are cancelled
+            del results
+        # Where the pool is broken already, loky ends another that never starts.
+        get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
 
 
 def run(stage: Callable[..., None]) -> None:
-    """Run a stage: `stage(params, *words)` with the words of the command line."""
-    _die_with_dvc()
-    words = [word for word in sys.argv[1:] if word != "--debug"]
-    if "--debug" not in sys.argv and not os.environ.get("SOUNDSTAGE_DEBUG"):
+    """Run a stage: `stage(params, *words)` with the words of the command line.
+
+    Raises SoundstageError if what DVC will record of the stage changed meanwhile, see `changes`.
+    """
+    from soundstage import params
+
+    if not interrupts.debugging():
         one_line_errors()
-    stage(params.load(), *words)
+    chosen = params.load()
+    before = changes.given(os.environ.get("DVC_STAGE", ""), chosen.text)
+    stage(chosen, *(word for word in sys.argv[1:] if word != "--debug"))
+    changes.check(before)
