@@ -107,6 +107,13 @@ SILENTLY_TOO_LITTLE = {
     "mono then stereo.mp3": Kind(lambda: mp3() + mp3(channels=2), Accepted(10, 0.15)),
     "stereo then mono.mp3": Kind(lambda: mp3(channels=2) + mp3(), Accepted(10, 0.15, channels=2)),
     "two rates.mp3": Kind(lambda: mp3() + mp3(sr=24000), Accepted(10, 0.15)),
+    "chained, then stereo.ogg": Kind(
+        lambda: ogg() + sound("OGG", "VORBIS", channels=2), Accepted(within=0.02, warnings=DAMAGED)
+    ),
+    "chained, at two rates.ogg": Kind(
+        lambda: ogg() + sound("OGG", "VORBIS", sr=24000),
+        Accepted(within=0.02, warnings=DAMAGED | TRUNCATED),
+    ),
     "chained.ogg": Kind(lambda: ogg() + ogg(), Accepted(10, 0.02)),
     "no size.wav": Kind(lambda: patched(wav(), b"data", "<I", 0)),
     "mp4.mp3": _coded("coded.m4a"),
@@ -305,6 +312,7 @@ NO_MUSIC = {
     "10 ms.wav": Kind(partial(sound, "WAV", seconds=0.01), "too_short"),
     "header only.wav": Kind(lambda: sound("WAV", y=np.zeros(0)), "empty"),
     "silence.wav": Kind(_written(np.zeros(5 * SR), "PCM_16"), Accepted(warnings=SILENT)),
+    "constant.wav": Kind(_written(np.full(5 * SR, 0.5)), Accepted(warnings=SILENT)),
     "silence.mp3": Kind(lambda: sound("MP3", y=np.zeros(5 * SR)), Accepted(warnings=SILENT)),
     "not a number.wav": Kind(_not_finite(np.nan), "not_finite"),
     "infinity.wav": Kind(_not_finite(np.inf), "not_finite"),

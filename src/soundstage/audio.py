@@ -200,7 +200,8 @@ def _clip(decoded: Decoded, sr: int, limits: Limits, known: frozenset[str]) -> C
         raise RejectedAudioError("too_long", f"is longer than {limits.max_seconds:g} s")
     if n < limits.min_seconds * sr:
         raise RejectedAudioError("too_short", f"is shorter than {limits.min_seconds:g} s")
-    loudest = max(float(samples.max()), -float(samples.min()))
+    high, low = samples.max(axis=0), samples.min(axis=0)
+    loudest = max(float(high.max()), -float(low.min()))
     if np.isfinite(loudest) and loudest > limits.max_peak:
         raise RejectedAudioError(
             "out_of_scale",
@@ -213,9 +214,9 @@ def _clip(decoded: Decoded, sr: int, limits: Limits, known: frozenset[str]) -> C
     found = set(decoded.warnings | known)
     if loudest > _LOUD:
         found.add("too_loud")
-    if loudest < _SILENCE:
+    if loudest < _SILENCE or float((high - low).max()) < _SILENCE:
         if limits.silence == "quarantine":
-            raise RejectedAudioError("silent", "is digital silence")
+            raise RejectedAudioError("silent", "is digital silence, or constant")
         found.add("silent")
     elif channels > 1 and float(np.abs(y).max()) < _CANCELLED * loudest:
         found.add("antiphase")

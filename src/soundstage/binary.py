@@ -33,6 +33,7 @@ _TRACK = re.compile(r"^\[info\]   Stream #0:.*?: Audio: (\w+).*?, (\d+) Hz, ", r
 _INPUT = re.compile(r"^\[info\] Input #0, (\w+)", re.MULTILINE)
 _CLAIM = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d\d), ", re.MULTILINE)
 _GUESS = re.compile(r"using bitrate for duration|Estimating duration from bitrate")
+_STOPPED = re.compile(r"\[error\] Error during demuxing: ")  # and the rest is not read
 _LOSS = re.compile(r"Error submitting packet to decoder|Decoding error|Error while decoding")
 _ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal)\] (.+)", re.MULTILINE)
 _NAME = "\0"  # stands for the file's own
@@ -165,7 +166,9 @@ def decode(path: Path, sr: int, limits: Limits) -> Decoded:
     claimed = _claimed_seconds(opened)
     short = claimed > n / sr + _CLAIM_OFF
     noise = bool(_LOSS.search(decoding))
-    holds = {"damaged": noise and (short or not claimed), "truncated": short}  # else it was around
+    stopped = bool(_STOPPED.search(decoding))
+    lost = stopped or (noise and (short or not claimed))  # else it was around the audio
+    holds = {"damaged": lost, "truncated": short}
     warnings = frozenset(name for name, held in holds.items() if held)
     return Decoded(samples, name, codec, rate, warnings, noise)
 

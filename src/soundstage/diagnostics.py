@@ -92,7 +92,7 @@ REFUSALS = {
     ),
     "empty": Diagnostic("holds no samples", "get it again"),
     "silent": Diagnostic(
-        "is digital silence, and decode.silence is `quarantine`",
+        "is digital silence, or constant, and decode.silence is `quarantine`",
         "get it again, or set decode.silence to `accept`",
     ),
     "not_finite": Diagnostic(
@@ -158,7 +158,9 @@ WARNINGS = {
         "holds several pieces of audio one behind the other, read as one",
         "nothing, if they belong together; else cut it into its parts",
     ),
-    "silent": Diagnostic("is digital silence", "get it again, or set decode.silence to quarantine"),
+    "silent": Diagnostic(
+        "is digital silence, or constant", "get it again, or set decode.silence to `quarantine`"
+    ),
     "antiphase": Diagnostic(
         "has channels that cancel out: their mean is silence", "turn one channel's sign"
     ),

@@ -154,19 +154,13 @@ def _in_parallel(
     what: str, unit: str, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
 ) -> list[T]:
     arguments = list(arguments)
-    tasks = (joblib.delayed(_task)(os.getpid(), function, each) for each in arguments)
+    tasks = (joblib.delayed(function)(*each) for each in arguments)
     done = []
     with progress(what, len(arguments), unit) as bar:
         for result in stage.in_processes(tasks):
             done.append(result)
             bar.update()
     return done
-
-
-def _task(parent: int, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-    if os.getpid() != parent:
-        stage.die_with(parent)
-    return function(*arguments)
 
 
 def _clips(clips_per_style: int, seed: int) -> list[_Clip]:
