@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -145,7 +147,12 @@ def test_the_last_event_ends_with_the_track(tmp_path):
         ('<track duration="3"><beat/></track>', "bad_value", "<beat> has no time"),
         (ANALYSIS.replace("<coeff>60.0</coeff>", ""), "bad_value", "11 values in <timbre>"),
         (ANALYSIS[:-40], "not_xml", "not XML"),
-        ('<!DOCTYPE track [<!ENTITY a "b">]><track duration="3"/>', "unsafe", "entity"),
+        ('<!DOCTYPE track [<!ENTITY a "b">]><track duration="3"/>', "unsafe", "DOCTYPE"),
+        (
+            '<?xml version="1.0" encoding="utf-7"?><track duration="3"/>',
+            "encoding",
+            "xml:1: .*utf-7",
+        ),
     ],
 )
 def test_refused_with_a_reason(tmp_path, text, reason, message):
@@ -159,3 +166,15 @@ def test_a_missing_file(tmp_path):
     with pytest.raises(RejectedAnalysisError, match="no such file") as caught:
         read(tmp_path / "none.xml")
     assert caught.value.reason == "missing"
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_whatever_it_holds_a_file_ends_no_run(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    content = bytearray(ANALYSIS.encode())
+    for place in rng.integers(len(content), size=rng.integers(1, 5)):
+        content[place] = rng.choice(bytearray(b"<>\"'/&=- 0e!?\0\xff"))
+    path = tmp_path / "clip.mp3.xml"
+    path.write_bytes(content)
+    with contextlib.suppress(RejectedAnalysisError):
+        assert read(path).shape[1] == len(events.COLUMNS)

@@ -28,7 +28,7 @@ from soundstage.untrusted_xml import Element, XmlFaultError, number, parse, plai
 class RejectedAnalysisError(SoundstageError):
     """A file that gives no analysis: a reason code, and a sentence with the file and the line.
 
-    Reasons: missing, not_a_file, too_large, unsafe, not_xml, no_track, bad_value.
+    Reasons: missing, not_a_file, too_large, unsafe, encoding, not_xml, no_track, bad_value.
     """
 
     def __init__(self, reason: str, message: str) -> None:

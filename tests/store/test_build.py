@@ -1,6 +1,8 @@
 import hashlib
 import multiprocessing
+import os
 import signal
+import time
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -23,10 +25,11 @@ from computing import (
 )
 
 from soundstage.errors import SoundstageError
+from soundstage.store import shards
 from soundstage.store.build import build
 from soundstage.store.partition import partition
 from soundstage.store.read import Feature
-from soundstage.store.shards import Rejection
+from soundstage.store.shards import Rejection, Row, Shard
 
 
 @pytest.fixture
@@ -240,11 +243,42 @@ def test_workers_that_always_die_before_their_first_clip_are_an_error(make):
 def test_what_a_killed_run_left_is_swept(make, tmp_path):
     shelf = tmp_path / "c" / "shards" / DESCRIPTION.fingerprint
     shelf.mkdir(parents=True)
-    torn = [shelf / ".x.h5.999999999.tmp", shelf / ".999999999.x.h5"]
-    for file in torn:
+    stem = f".999999999.0110-{'a' * 16}.h5"
+    torn = [shelf / name for name in (".x.h5.999999999.tmp", stem, f".{stem}.999999999.tmp")]
+    alive, fresh = shelf / f".x.h5.{os.getpid()}.tmp", shelf / ".y.h5.999999998.tmp"
+    for file in [*torn, alive, fresh]:
         file.write_bytes(b"torn")
+    for file in [*torn, alive]:
+        os.utime(file, times=(time.time() - 4000,) * 2)
     make(10)
     assert not any(file.exists() for file in torn)
+    assert alive.exists()
+    assert fresh.exists()  # perhaps of a process of another host
+
+
+def test_a_committed_shard_that_is_none_is_left_out(make, tmp_path, capsys):
+    folder, _ = make(40)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    whole, broken, *others = sorted(folder.glob("*.h5"))
+    for shard in (whole, broken, *others):
+        (copies / shard.name).write_bytes(shard.read_bytes())
+    (copies / broken.name).write_bytes(b"nonsense")
+    other = replace(DESCRIPTION, axes=("a", "b"), dtype="int64")
+    rows = [Row(key, np.zeros((1, 2), np.int64)) for key in Feature(folder).shard_of(LAST).keys]
+    strange = copies / Feature(folder).shard_of(LAST).path.name
+    shards.write(strange, rows, [], dtype=other.dtype, axes=other.axes)
+    again, computed = make(
+        40, folder="again", cache="c2", committed=lambda _: sorted(copies.glob("*.h5"))
+    )
+    assert content(again) == content(folder)
+    lost = Shard(broken)
+    assert computed == len(lost.keys) + len(lost.rejections) + len(
+        Feature(folder).shard_of(LAST).members()
+    )
+    said = capsys.readouterr().out
+    assert f"{broken.name}: not a readable shard" in said
+    assert f"{strange.name}, committed, holds other rows" in said
 
 
 def test_index_describes_the_folder(make):

@@ -12,18 +12,19 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from multiprocessing.connection import Connection
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 
 import joblib
 from filelock import FileLock
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from soundstage import stage
+from soundstage import changes, interrupts, stage
 from soundstage.errors import SoundstageError
 from soundstage.files import refused, room, whole_or_not_at_all, write_json
 from soundstage.progress import progress
 from soundstage.store import shards
-from soundstage.store.description import Description
+from soundstage.store.description import Description, file_name
 from soundstage.store.partition import bits, partition
 from soundstage.store.shards import Rejection, Row
 from soundstage.store.shelf import Shelf, said_rejected, said_sha256
@@ -135,8 +136,6 @@ def _finish(
 
     Members that are `settled` are not computed, whatever the shelf says.
     """
-    if os.getpid() != parent:
-        stage.die_with(parent)
     if here := shelf.finished({prefix: members}):
         return prefix, here[prefix]  # another run was faster
     known = shelf.rows(prefix, members) | settled
@@ -150,6 +149,7 @@ def _finish(
             note.unlink(missing_ok=True)
     if known.keys() != set(members):
         raise ValueError(f"{shelf.description.name}: shard {prefix!r} lacks some of its members")
+    changes.check_code()  # of other code, the rows would lie under the wrong fingerprint
     return prefix, shelf.put(prefix, members, known)
 
 
@@ -205,8 +205,14 @@ def _computed_alone(shelf: Shelf, key: str, compute: Compute) -> bool:
     """
     context = multiprocessing.get_context("spawn")
     errors, error = context.Pipe(duplex=False)
-    process = context.Process(target=_finish_alone, args=(shelf, key, compute, os.getpid(), error))
-    process.start()
+    process = context.Process(
+        target=_finish_alone,
+        args=(shelf, key, compute, stage.of_worker(), error),
+        daemon=True,  # ended, where this process is interrupted, instead of waited for
+    )
+    ensure_running()  # in being started, it would let SIGINT through again
+    with interrupts.held_back():
+        process.start()
     error.close()
     try:
         raise SoundstageError(errors.recv())
@@ -220,10 +226,13 @@ def _computed_alone(shelf: Shelf, key: str, compute: Compute) -> bool:
     return process.exitcode == 0
 
 
-def _finish_alone(shelf: Shelf, key: str, compute: Compute, parent: int, error: Connection) -> None:
+def _finish_alone(
+    shelf: Shelf, key: str, compute: Compute, of: tuple[int, changes.Code], error: Connection
+) -> None:
     """Make a shard of one clip; what goes wrong is sent to the build."""
+    stage.begin_worker(*of)
     try:
-        _finish(shelf, bits(key), [key], compute, parent, {})
+        _finish(shelf, bits(key), [key], compute, of[0], {})
     except SoundstageError as known:
         error.send(str(known))
     except BaseException as unexpected:
@@ -231,11 +240,19 @@ def _finish_alone(shelf: Shelf, key: str, compute: Compute, parent: int, error: 
 
 
 def _adopt(shelf: Shelf, committed: Iterable[Path]) -> None:
+    """Take shards in; one that cannot be read, or holds other rows than it should, is left out."""
+    like = shelf.description
     for path in committed:
-        shard = shards.Shard(path)
-        members = sorted([*shard.keys, *shard.rejections])
+        try:
+            shard = shards.Shard(path)
+        except SoundstageError as error:
+            print(f"{like.name}: a committed shard is left out, its rows are computed: {error}")
+            continue
+        if not shard.suits(like.dtype, like.axes, like.columns):
+            print(f"{like.name}: {path.name}, committed, holds other rows; they are computed")
+            continue
         prefix = path.stem.replace("all", "")
-        shelf.adopt(path, prefix, members, list(shard.rejections.values()))
+        shelf.adopt(path, prefix, sorted(shard.members()), list(shard.rejections.values()))
 
 
 def _link_all(
@@ -254,7 +271,7 @@ def _link_all(
         entries = []
         for prefix, members in parts.items():
             path = finished[prefix]
-            name = f"{prefix or 'all'}{description.suffix}"
+            name = file_name(prefix, description.suffix)
             _link(path, new / name)
             entries.append(
                 {

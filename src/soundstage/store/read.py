@@ -1,10 +1,8 @@
 """Reading the store: `open` a folder, take a feature by name, take a clip by name."""
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from string import hexdigits
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -12,9 +10,11 @@ import polars as pl
 
 from soundstage.errors import SoundstageError
 from soundstage.registry import nearest
-from soundstage.store.description import intact
+from soundstage.store.description import read_index
+from soundstage.store.parquet import read_texts
 from soundstage.store.partition import shard_of
-from soundstage.store.shards import FORMAT, KEY_LENGTH, Rejection, Shard
+from soundstage.store.rows import KEY_LENGTH, Rejection, are_hex
+from soundstage.store.shards import Shard
 
 
 class Feature:
@@ -28,21 +28,10 @@ class Feature:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.index: Mapping[str, Any] = json.loads((folder / "index.json").read_text("utf-8"))
+            self.index: Mapping[str, Any] = read_index(folder / "index.json")
         except FileNotFoundError:
             raise SoundstageError(f"{folder}: holds no index.json; run `dvc repro`") from None
-        except ValueError:
-            raise SoundstageError(
-                f"{folder}/index.json: damaged; run `soundstage repair`"
-            ) from None
-        if not intact(self.index):
-            raise SoundstageError(f"{folder}/index.json: damaged; run `soundstage repair`")
-        if self.index["format"] != FORMAT:
-            raise SoundstageError(
-                f"{folder}: format {self.index['format']}, and this soundstage reads "
-                f"{FORMAT}; rebuild it with `dvc repro`"
-            )
-        self._files = {entry["prefix"]: folder / entry["file"] for entry in self.index["shards"]}
+        self._entries = {entry["prefix"]: entry for entry in self.index["shards"]}
         self._open: dict[str, Shard] = {}
 
     def __repr__(self) -> str:
@@ -57,28 +46,42 @@ class Feature:
     @property
     def prefixes(self) -> list[str]:
         """The prefixes of its shards, sorted."""
-        return list(self._files)
+        return list(self._entries)
 
     def shard(self, prefix: str) -> Shard:
-        """Return an open shard by its prefix."""
+        """Return an open shard by its prefix; SoundstageError if it is not as the index says."""
         if prefix not in self._open:
-            self._open[prefix] = Shard(self._files[prefix])
+            entry = self._entries[prefix]
+            shard = Shard(self.folder / entry["file"], entry["sha256"])
+            members = shard.members()
+            suits = shard.suits(self.index["dtype"], self.index["axes"], self.index["columns"])
+            counts = len(members) - shard.n_rejected, shard.n_rejected
+            if (
+                not suits
+                or counts != (entry["rows"], entry["rejected"])
+                or any(shard_of(key, {prefix}) is None for key in members)
+            ):
+                raise SoundstageError(
+                    f"{shard.path}: damaged, or another shard than its folder's index lists; run "
+                    "`soundstage repair`"
+                )
+            self._open[prefix] = shard
         return self._open[prefix]
 
     def shards(self) -> Iterator[Shard]:
         """Yield every shard, in order of prefix."""
-        return (self.shard(prefix) for prefix in self._files)
+        return (self.shard(prefix) for prefix in self._entries)
 
     def shard_of(self, key: str) -> Shard:
         """Return the shard that accounts for a content hash."""
-        prefix = shard_of(key, self._files)
+        prefix = shard_of(key, self._entries)
         if prefix is None:
             raise SoundstageError(f"{self.folder}: no shard for {key}; run `dvc repro`")
         return self.shard(prefix)
 
     def accounts_for(self, key: str) -> bool:
         """Tell whether it has a row for a content hash, or a reason why there is none."""
-        prefix = shard_of(key, self._files)
+        prefix = shard_of(key, self._entries)
         if prefix is None:
             return False
         shard = self.shard(prefix)
@@ -97,8 +100,7 @@ class Feature:
         tracks = self.folder.parent.parent / "tracks.parquet"
         if not tracks.exists():
             return {}
-        table = pl.read_parquet(tracks, columns=["track", "key"])
-        return dict(table.iter_rows())
+        return dict(zip(*read_texts(tracks, ("track", "key")), strict=True))
 
     def __getitem__(self, clip: str) -> np.ndarray:
         """Return a clip's array by track name (`blues.00000`) or content hash."""
@@ -108,16 +110,16 @@ class Feature:
         if not _is_hash(key):
             raise SoundstageError(f"no track {clip!r}; {nearest(clip, self._tracks)}")
         shard = self.shard_of(key)
-        if key in shard.rejections:
-            rejection = shard.rejections[key]
-            raise SoundstageError(f"{clip}: quarantined ({rejection.reason}): {rejection.message}")
-        if key not in shard:
+        if key in shard:
+            return shard.array(key)
+        if key not in shard.rejections:
             raise SoundstageError(f"{clip}: not in {self.folder}; run `dvc repro`")
-        return shard.array(key)
+        rejection = shard.rejections[key]
+        raise SoundstageError(f"{clip}: quarantined ({rejection.reason}): {rejection.message}")
 
     def members(self) -> list[str]:
         """Return the content hashes that it accounts for, those without a row included."""
-        return sorted(key for shard in self.shards() for key in [*shard.keys, *shard.rejections])
+        return sorted(key for shard in self.shards() for key in shard.members())
 
     def table(self) -> pl.DataFrame:
         """Return a row a clip: its key, shape, checksum and what was measured along with it."""
@@ -141,7 +143,7 @@ class Feature:
 
 
 def _is_hash(key: str | None) -> TypeGuard[str]:
-    return key is not None and len(key) == KEY_LENGTH and set(key) <= set(hexdigits)
+    return key is not None and are_hex([key], KEY_LENGTH)
 
 
 class Store(Mapping[str, Feature]):

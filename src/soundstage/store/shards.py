@@ -6,72 +6,30 @@ row; rows of named columns go to Parquet. Members are sorted and nothing in the 
 the time, so equal rows give equal files.
 """
 
-import hashlib
-import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from io import BytesIO
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
-import h5py
 import numpy as np
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from soundstage.errors import SoundstageError
 from soundstage.files import write_bytes
+from soundstage.store import hdf5, parquet
+from soundstage.store.regular import open_regular
+from soundstage.store.rows import KEY_LENGTH, OWN_COLUMNS, Rejection, Row, checksum, raw
+from soundstage.store.values import Rows, Values, checked
 
-FORMAT = 1
-KEY_LENGTH = 32  # hex digits of a content hash
-OWN_COLUMNS = ("key", "checksum", "source")  # of a Parquet shard, before those of the feature
+__all__ = ["KEY_LENGTH", "Rejection", "Row", "Shard", "checksum", "raw", "suffix", "write"]
 
-
-@dataclass(frozen=True)
-class Row:
-    """One clip's array and the scalars measured along with it.
-
-    `source` says whose numbers they are where they came with a data set, and is "" for our own.
-    """
-
-    key: str
-    array: np.ndarray
-    attributes: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """Why a member has no row: a reason code and a sentence."""
-
-    key: str
-    reason: str
-    message: str
-
-
-def checksum(array: np.ndarray) -> str:
-    """Return the 16 hex digits of a row's BLAKE2b-64, over its bytes in C order."""
-    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
-
-
-def raw(array: np.ndarray) -> memoryview:
-    """Return the bytes of a C-contiguous array, to be written to."""
-    return array.reshape(-1).view(np.uint8).data
+# A file of so many bytes is compared as a whole when it is opened: that takes a millisecond.
+SMALL = 2**20
 
 
 def suffix(axes: Sequence[str]) -> str:
     """Return the ending of a shard's name: rows of named columns go to Parquet, others to HDF5."""
     return ".parquet" if tuple(axes) == ("column",) else ".h5"
-
-
-def _rejections_json(rejections: Sequence[Rejection]) -> bytes:
-    listed = [[r.key, r.reason, r.message] for r in sorted(rejections, key=lambda r: r.key)]
-    return json.dumps(listed, ensure_ascii=False).encode()
 
 
 def write(
@@ -99,120 +57,10 @@ def write(
                 f"got {row.array.dtype} of shape {row.array.shape}"
             )
     if suffix(axes) == ".parquet":
-        content = _parquet(rows, rejections, dtype, columns)
+        content = parquet.write(rows, rejections, dtype, columns)
     else:
-        content = _hdf5(rows, rejections, dtype, len(axes))
+        content = hdf5.write(rows, rejections, dtype, len(axes))
     write_bytes(path, content)
-
-
-def _hdf5(
-    rows: Sequence[Row], rejections: Sequence[Rejection], dtype: str, ndim: int
-) -> memoryview:
-    sizes = np.array([row.array.size for row in rows], np.int64)
-    content = BytesIO()
-    with h5py.File(content, "w", libver=("v110", "v110"), track_order=False) as file:
-        file.attrs["format"] = FORMAT
-        data = file.create_dataset("data", (int(sizes.sum()),), dtype, track_times=False)
-        offsets = np.cumsum(sizes) - sizes
-        # The last row first: the buffer grows once. In many steps it would grow on the heap until
-        # it has 32 MB, which the heap then keeps.
-        for row, offset in reversed(list(zip(rows, offsets, strict=True))):
-            data[offset : offset + row.array.size] = row.array.ravel()
-        datasets = {
-            "key": np.array([row.key for row in rows], f"S{KEY_LENGTH}"),
-            "offset": offsets,
-            "shape": np.array([row.array.shape for row in rows], np.int64).reshape(-1, ndim),
-            "checksum": np.array([checksum(row.array) for row in rows], "S16"),
-            "rejected": np.frombuffer(_rejections_json(rejections), np.uint8),
-        }
-        if any(row.source for row in rows):
-            datasets["source"] = np.array([row.source.encode() for row in rows])
-        for name in sorted({name for row in rows for name in row.attributes}):
-            datasets[f"attributes/{name}"] = np.array([row.attributes[name] for row in rows])
-        for name, values in datasets.items():
-            file.create_dataset(name, data=values, track_times=False)
-    return content.getbuffer()
-
-
-def _parquet(
-    rows: Sequence[Row], rejections: Sequence[Rejection], dtype: str, columns: Sequence[str]
-) -> memoryview:
-    table = np.array([row.array for row in rows], dtype).reshape(-1, len(columns))
-    values = {
-        "key": pa.array([row.key for row in rows], pa.string()),
-        "checksum": pa.array([checksum(row.array) for row in rows], pa.string()),
-    }
-    if any(row.source for row in rows):
-        values["source"] = pa.array([row.source for row in rows], pa.string())
-    values |= {name: pa.array(table[:, i]) for i, name in enumerate(columns)}
-    metadata = {"format": str(FORMAT), "rejected": _rejections_json(rejections)}
-    described = pa.table(values).replace_schema_metadata(metadata)
-    content = BytesIO()
-    pq.write_table(described, content, write_page_checksum=True)
-    return content.getbuffer()
-
-
-class Values(Protocol):
-    """All values of a shard, in the order of its rows."""
-
-    def fill(self, room: memoryview, start: int) -> None:
-        """Fill the bytes of an array of the shard's dtype with the values from `start` on."""
-
-
-class _HeldValues:
-    """Values in memory."""
-
-    def __init__(self, flat: np.ndarray) -> None:
-        self._flat = flat
-
-    def fill(self, room: memoryview, start: int) -> None:
-        values = np.frombuffer(room, self._flat.dtype)
-        values[:] = self._flat[start : start + values.size]
-
-
-class _FileValues:
-    """Values in an open file, which is closed when this is forgotten.
-
-    Reads are calls, not page faults of a mapped file: a disk that fails or a file that was cut is
-    an error to be caught, where a mapping kills the process, and other threads run meanwhile.
-    """
-
-    def __init__(self, path: Path, state: tuple[int, ...], place: int, itemsize: int) -> None:
-        self._path, self._place, self._itemsize = path, place, itemsize
-        try:
-            self._file = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise SoundstageError(f"{path}: {error.strerror}; run `soundstage repair`") from error
-        if _state(os.fstat(self._file)) != state:
-            raise SoundstageError(f"{path}: replaced while it was in use; run again")
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            os.close(self._file)
-
-    def fill(self, room: memoryview, start: int) -> None:
-        place = self._place + start * self._itemsize
-        try:
-            read = os.preadv(self._file, (room,), place)
-            if read != room.nbytes:
-                self._read_on(room, place, read)
-        except OSError as error:
-            raise SoundstageError(
-                f"{self._path}: {error.strerror}; run `soundstage repair`"
-            ) from error
-
-    def _read_on(self, rest: memoryview, place: int, read: int) -> None:
-        """Read what one call did not: Linux stops at 2 GiB."""
-        while read and read < len(rest):
-            rest, place = rest[read:], place + read
-            read = os.preadv(self._file, [rest], place)
-        if read != len(rest):
-            raise SoundstageError(f"{self._path}: shorter than it was; run `soundstage repair`")
-
-
-def _state(status: os.stat_result) -> tuple[int, ...]:
-    """Return what differs between a file and another that has taken its name."""
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 # What h5py and pyarrow raise for a file with wrong bytes in it.
@@ -232,66 +80,101 @@ class Shard:
 
     `keys` are the sorted content hashes of its rows, `shapes` their shapes, `starts` where each
     begins among the shard's values, `checksums` theirs, `attributes` name -> (rows,) float64,
-    `sources` key -> whose numbers a row holds, of those that came with a data set.
+    `sources` key -> whose numbers a row holds, of those that came with a data set, `rejections` key
+    -> why a member has no row.
     Values are read when they are asked for; no file stays open.
+
+    What is handed out has been checked. A row's values are compared with its checksum. All else has
+    none: where the file's `sha256` is known, as an index says it, the whole file is compared with
+    it. Parquet, and a file up to `SMALL`, is compared when it is opened; any other when something
+    is asked for that a row's checksum does not tell: `keys`, `rejections`, `sources`, `attributes`,
+    `row`.
+
+    Raises
+    ------
+    SoundstageError
+        The file is no shard, or is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, sha256: str = "") -> None:
+        self.path, self._sha256 = path, sha256
         try:
-            if path.suffix == ".parquet":
-                self._open_parquet()
-            else:
-                self._open_hdf5()
+            with open_regular(path) as file:
+                status = os.fstat(file.fileno())
+                stored = file.read() if path.suffix == ".parquet" else b""
+            self._checked = checked(status)
+            if stored or status.st_size <= SMALL:
+                self._see_that_it_is_whole()
+            is_table = path.suffix == ".parquet"
+            content = parquet.read(stored) if is_table else hdf5.read(path, status)
         except _DAMAGE as error:
+            said = " ".join(str(error).split())
             raise SoundstageError(
-                f"{path}: not a readable shard ({error}); run `soundstage repair`"
+                f"{path}: not a readable shard ({said}); run `soundstage repair`"
             ) from error
-        self._position = {key: i for i, key in enumerate(self.keys)}
+        self._content = content
+        self._checked.rows = self._checked.rows or bytearray(len(content.keys) + 1)
+        self.checksums, self.shapes, self.starts = content.checksums, content.shapes, content.starts
+        self.dtype, self.n_rejected = content.dtype, len(content.rejections)
+        ends = [n + math.prod(shape) for n, shape in zip(self.starts, self.shapes, strict=True)]
+        self._rows = Rows(
+            path, self.dtype, content.keys, self.starts, ends, self.checksums, self._checked
+        )
+        self._position = {key: i for i, key in enumerate(content.keys)}
 
-    def _open_hdf5(self) -> None:
-        state = _state(self.path.stat())
-        with h5py.File(self.path, "r") as file:
-            data = file["data"]
-            self.keys = [key.decode() for key in file["key"][:]]
-            self.checksums = [value.decode() for value in file["checksum"][:]]
-            self.shapes = [tuple(shape) for shape in file["shape"][:].tolist()]
-            self.starts = file["offset"][:].tolist()
-            self.rejections = _read_rejections(file["rejected"][:].tobytes())
-            said = [text.decode() for text in file["source"][:]] if "source" in file else []
-            self.attributes = {k: v[:] for k, v in file.get("attributes", {}).items()}
-            self.dtype = data.dtype
-            # The dataset is contiguous and uncompressed, so that its bytes can be read without
-            # HDF5, in a third of the time.
-            place = data.id.get_offset()
-            if place is None and data.size:  # a dataset without values has none either
-                raise ValueError("its data are in chunks, or compressed")
-            self.sources = _sources(self.keys, said)
-            sizes = [math.prod(shape) for shape in self.shapes]
-            if self.starts != [0, *accumulate(sizes)][:-1] or sum(sizes) != data.size:
-                raise ValueError("its rows do not fill its data")
-        self._opened: Callable[[], Values] = partial(
-            _FileValues, self.path, state, place or 0, self.dtype.itemsize
+    def _see_that_it_is_whole(self) -> None:
+        try:
+            if not self._sha256 or self._checked.is_whole(self.path, self._sha256):
+                return
+        except OSError as error:
+            raise SoundstageError(
+                f"{self.path}: {error.strerror}; run `soundstage repair`"
+            ) from error
+        raise SoundstageError(
+            f"{self.path}: damaged, or not the file that its folder's index lists; run "
+            "`soundstage repair`"
         )
 
-    def _open_parquet(self) -> None:
-        # Not pq.read_table, which imports what reads whole folders, and pandas.
-        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
-            table = file.read()
-        self.keys = table["key"].to_pylist()
-        self.checksums = table["checksum"].to_pylist()
-        self.rejections = _read_rejections(table.schema.metadata[b"rejected"])
-        self.attributes = {}
-        said = table["source"].to_pylist() if "source" in table.column_names else []
-        self.sources = _sources(self.keys, said)
-        own = [name for name in OWN_COLUMNS if name in table.column_names]
-        # By way of polars, since pyarrow's to_numpy imports pandas where that is installed.
-        values = pl.DataFrame(table.drop_columns(own))
-        flat = np.ascontiguousarray(values.to_numpy()).ravel()
-        self.shapes = [(values.width,)] * len(self.keys)
-        self.starts = list(range(0, flat.size, values.width))
-        self.dtype = flat.dtype
-        self._opened = partial(_HeldValues, flat)
+    @property
+    def keys(self) -> list[str]:
+        """The content hashes of its rows, sorted."""
+        self._see_that_it_is_whole()
+        return self._content.keys
+
+    @property
+    def rejections(self) -> Mapping[str, Rejection]:
+        """Content hash -> why a member has no row."""
+        if self._content.rejections:
+            self._see_that_it_is_whole()
+        return self._content.rejections
+
+    @property
+    def attributes(self) -> Mapping[str, np.ndarray]:
+        """Name -> (rows,) float64, what was measured along with the rows."""
+        if self._content.attributes:
+            self._see_that_it_is_whole()
+        return self._content.attributes
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Content hash -> whose numbers a row holds, of those that came with a data set."""
+        if self._content.sources:
+            self._see_that_it_is_whole()
+        pairs = zip(self._content.keys, self._content.sources, strict=bool(self._content.sources))
+        return {key: source for key, source in pairs if source}
+
+    def suits(self, dtype: str, axes: Sequence[str], columns: Sequence[str]) -> bool:
+        """Tell whether its rows are of a dtype, with such axes and columns."""
+        named = list(columns) if suffix(axes) == ".parquet" else []
+        said = self._content.dtype.name, self._content.n_axes, self._content.columns
+        return said == (dtype, len(axes), named)
+
+    def members(self) -> list[str]:
+        """Return the content hashes that it accounts for, in no order.
+
+        The file is not compared for it: a hash that is damaged here is missed where it is needed.
+        """
+        return [*self._content.keys, *self._content.rejections]
 
     def __contains__(self, key: str) -> bool:
         """Tell whether a content hash has a row here."""
@@ -303,32 +186,26 @@ class Shard:
 
     def values(self) -> Values:
         """Open the values for reading; SoundstageError if the file is gone or was replaced."""
-        return self._opened()
+        return self._content.open_values(self._rows)
 
     def array(self, key: str) -> np.ndarray:
-        """Return a key's row as a read-only array."""
+        """Return a key's row as a read-only array; SoundstageError if its bytes are damaged."""
         i = self._position[key]
         array = np.empty(self.shapes[i], self.dtype)
-        self.values().fill(raw(array), self.starts[i])
+        if array.size:
+            self.values().fill(raw(array), self.starts[i])
+        else:  # the checksum of no bytes says nothing of their shape
+            self._see_that_it_is_whole()
         array.flags.writeable = False
         return array
 
     def intact(self, key: str) -> bool:
-        """Tell whether a key's row has the bytes that it was written with."""
-        return checksum(self.array(key)) == self.checksums[self._position[key]]
+        """Tell whether a key's row has the bytes that it was written with, reading it anew."""
+        return self.values().intact(self._position[key])
 
     def row(self, key: str) -> Row:
         """Return a key's row with its attributes; SoundstageError if its bytes are damaged."""
-        i, array = self._position[key], self.array(key)
-        if checksum(array) != self.checksums[i]:
-            raise SoundstageError(f"{self.path}: row {key} is damaged; run `soundstage repair`")
-        attributes = {name: float(v[i]) for name, v in self.attributes.items()}
-        return Row(key, array, attributes, self.sources.get(key, ""))
-
-
-def _sources(keys: Sequence[str], said: Sequence[str]) -> dict[str, str]:
-    return {key: source for key, source in zip(keys, said, strict=bool(said)) if source}
-
-
-def _read_rejections(text: bytes) -> dict[str, Rejection]:
-    return {key: Rejection(key, reason, message) for key, reason, message in json.loads(text)}
+        i = self._position[key]
+        self._see_that_it_is_whole()  # what is made of a row is to look intact only if it is
+        attributes = {name: float(v[i]) for name, v in self._content.attributes.items()}
+        return Row(key, self.array(key), attributes, (self._content.sources or {i: ""})[i])

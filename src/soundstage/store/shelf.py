@@ -9,8 +9,8 @@ shard that nobody asked for, of one row perhaps, is a source of rows all the sam
 import contextlib
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from hashlib import file_digest
 from pathlib import Path
 
 import psutil
@@ -19,16 +19,17 @@ from soundstage import fingerprint
 from soundstage.errors import SoundstageError
 from soundstage.store import shards
 from soundstage.store.description import Description
+from soundstage.store.regular import hexdigest
 from soundstage.store.shards import Rejection, Row, Shard
 
 # Reasons that may be the machine's and not the file's: tried again in every run.
 TRANSIENT = {"timeout"}
+FRESH = 3600  # seconds that a file may have been written to last by a process of another host
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex digits."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file's bytes, in hex digits; OSError if it is no regular file."""
+    return hexdigest(path, "sha256")
 
 
 def said_sha256(shard: Path) -> str:
@@ -44,6 +45,21 @@ def said_rejected(shard: Path) -> int:
 def in_use(shelf: Path) -> bool:
     """Tell whether a running build uses a shelf's folder."""
     return any(_alive(int(path.name.split(".")[1])) for path in shelf.glob(".*.build"))
+
+
+def abandoned(temporary: Path) -> bool:
+    """Tell whether a file with the number of its process in its name was left by a killed one.
+
+    Of a name of another host, on a disk that is shared, the number says nothing here: what was
+    written to in the last `FRESH` seconds is left alone.
+    """
+    owner = re.search(r"\.(\d+)\.", temporary.name)
+    if not owner or _alive(int(owner[1])):
+        return False
+    try:
+        return time.time() - temporary.stat().st_mtime > FRESH
+    except FileNotFoundError:
+        return False
 
 
 class Shelf:
@@ -116,8 +132,7 @@ class Shelf:
     def sweep(self) -> None:
         """Remove what killed runs left half-written."""
         for path in self.folder.glob(".*"):
-            owner = re.search(r"\.(\d+)\.", path.name)
-            if owner and path.suffix != ".note" and not _alive(int(owner[1])):
+            if path.suffix != ".note" and abandoned(path):
                 path.unlink(missing_ok=True)
 
     def in_hand(self, parent: int) -> list[str]:

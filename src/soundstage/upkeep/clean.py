@@ -1,6 +1,5 @@
-"""`soundstage gc`: finished shards on the shelf that no commit or experiment needs."""
+"""`soundstage gc`: shards that no commit or experiment needs, and what killed runs left behind."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from soundstage import paths
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
 from soundstage.params import Params
-from soundstage.store.description import intact
+from soundstage.store.description import read_index
 from soundstage.store.read import Feature
 from soundstage.store.shelf import in_use, said_sha256
-from soundstage.upkeep.recorded import md5
+from soundstage.upkeep.leftovers import Leftover, leftovers
+from soundstage.upkeep.recorded import md5, project
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,25 @@ class Unneeded:
         """Bytes that the disk gains: those that neither the store nor DVC's cache links to."""
         return sum(s.st_size for path in self.shards if (s := path.stat()).st_nlink == 1)
 
+    def remove(self) -> None:
+        """Remove the shards, and the shelf if it is empty afterwards, unless a run uses it now."""
+        folder = self.shards[0].parent
+        if in_use(folder):
+            print(f"{self.fingerprint[:12]}: a run uses it now")
+            return
+        for path in self.shards:
+            path.unlink(missing_ok=True)
+        if not any(folder.glob("[!.]*")):
+            for stray in folder.iterdir():
+                stray.unlink()
+            folder.rmdir()
+
 
 Names = set[tuple[str, str]]  # of shards: fingerprint and SHA-256
 
 
 def _listed(index: Mapping[str, Any]) -> Names:
     return {(index["fingerprint"], entry["sha256"]) for entry in index["shards"]}
-
-
-def _see_to_it(path: Path, whole: bool) -> None:
-    if not whole:
-        raise SoundstageError(f"{path}: damaged; run `soundstage repair` first")
 
 
 def _committed(repo: Repo) -> tuple[Names, int]:
@@ -67,17 +75,14 @@ def _committed(repo: Repo) -> tuple[Names, int]:
             own = Path(out.cache.oid_to_path(out.hash_info.value))
             if not own.exists():
                 continue
-            _see_to_it(own, md5(own) == out.hash_info.value.removesuffix(".dir"))
+            if md5(own) != out.hash_info.value.removesuffix(".dir"):
+                raise SoundstageError(f"{own}: damaged; run `soundstage repair` first")
             try:
                 listing = {parts: oid for parts, _, oid in out.get_obj() or ()}
                 index = Path(out.cache.oid_to_path(listing[("index.json",)].value))
-                content = json.loads(index.read_text("utf-8"))
+                needed |= _listed(read_index(index))
             except (FileNotFoundError, KeyError):
                 continue  # not in the cache
-            except ValueError:
-                content = {}
-            _see_to_it(index, intact(content))
-            needed |= _listed(content)
     return needed, revisions
 
 
@@ -97,20 +102,20 @@ def _present(params: Params) -> tuple[Names, set[str]]:
     return needed, unfinished
 
 
-def unneeded(params: Params) -> tuple[list[Unneeded], int]:
+def unneeded(params: Params) -> tuple[list[Unneeded | Leftover], int]:
     """Find the shards that neither the workspace, nor a commit, nor an experiment needs.
 
     What a build that was stopped has finished is needed, if it was one for the present params.yaml;
-    and any shelf that a running build uses.
+    and any shelf that a running build uses. What killed runs left behind half-done is not.
 
     Returns
     -------
     What is not needed, by shelf; and the number of revisions that were looked at.
     """
     needed, busy = _present(params)
-    with Repo() as repo:
+    with project() as repo:
         committed, revisions = _committed(repo)
-    found = []
+    found: list[Unneeded | Leftover] = []
     for folder in sorted((paths.kept() / "shards").glob("*")):
         if folder.name in busy or in_use(folder):
             continue
@@ -118,35 +123,34 @@ def unneeded(params: Params) -> tuple[list[Unneeded], int]:
         shards = [p for p in files if (folder.name, said_sha256(p)) not in needed | committed]
         if shards:
             found.append(Unneeded(folder.name, shards))
-    return found, revisions
+    return found + leftovers(), revisions
 
 
-def said(found: list[Unneeded], revisions: int) -> str:
+def said(found: list[Unneeded | Leftover], revisions: int) -> str:
     """Return a table of what is not needed."""
-    if not found:
-        return f"every finished shard is needed by the workspace or one of {revisions} revisions"
-    lines = [f"needed by neither the workspace nor one of {revisions} revisions:"]
-    for shelf in found:
+    shelves = [each for each in found if isinstance(each, Unneeded)]
+    left = [each for each in found if isinstance(each, Leftover)]
+    lines = [f"every finished shard is needed by the workspace or one of {revisions} revisions"]
+    if shelves:
+        lines = [f"needed by neither the workspace nor one of {revisions} revisions:"]
+    for shelf in shelves:
         size = f"{shelf.size / 1e6:.1f} MB"
         lines.append(f"  {shelf.fingerprint[:12]} {len(shelf.shards):6} shards {size:>12}")
-    freed, total = sum(s.freed for s in found) / 1e6, sum(s.size for s in found) / 1e6
+    if left:
+        lines.append("left behind by killed runs:")
+    lines += [f"  {each.path} {each.size / 1e6:.1f} MB" for each in left]
+    if not found:
+        return lines[0]
+    freed, total = sum(each.freed for each in found) / 1e6, sum(s.size for s in found) / 1e6
     lines.append(f"{total:.1f} MB in all")
-    lines.append("what was finished of an experiment that was stopped counts as unneeded")
+    if shelves:
+        lines.append("what was finished of an experiment that was stopped counts as unneeded")
     if freed < total:
         lines.append(f"{total - freed:.1f} MB of it are in DVC's cache too, until `dvc gc`")
     return "\n".join(lines)
 
 
-def remove(found: list[Unneeded]) -> None:
-    """Remove shards, and shelves that are empty afterwards; spare what a run uses by now."""
-    for shelf in found:
-        folder = shelf.shards[0].parent
-        if in_use(folder):
-            print(f"{shelf.fingerprint[:12]}: a run uses it now")
-            continue
-        for path in shelf.shards:
-            path.unlink(missing_ok=True)
-        if not any(folder.glob("[!.]*")):
-            for stray in folder.iterdir():
-                stray.unlink()
-            folder.rmdir()
+def remove(found: list[Unneeded | Leftover]) -> None:
+    """Remove what is not needed; spare what a run uses by now."""
+    for each in found:
+        each.remove()

@@ -5,20 +5,21 @@ The store, the shelf and DVC's cache share their bytes: mending two of three wou
 """
 
 import contextlib
+import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-
-from dvc.repo import Repo
 
 from soundstage import paths
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
 from soundstage.extraction import decode, extract
+from soundstage.files import write_bytes
 from soundstage.params import Params
 from soundstage.store.read import Feature
 from soundstage.store.shelf import Shelf
-from soundstage.upkeep.recorded import Cached
-from soundstage.upkeep.verify import Report
+from soundstage.upkeep.recorded import Cached, Recorded, committed, project
+from soundstage.upkeep.verify import Claim, Report
 
 
 def repair(params: Params, report: Report) -> list[str]:
@@ -26,8 +27,16 @@ def repair(params: Params, report: Report) -> list[str]:
 
     Rows that are intact in a damaged shard are kept, the others are computed from their source.
     A shelf's damaged shard that present code and parameters do not make, or of a folder that is not
-    there, is removed.
+    there, is removed. Any other damaged output is taken from the last commit or DVC's cache.
+
+    Raises
+    ------
+    SoundstageError
+        dvc.lock is damaged; or an output is whole nowhere: it is removed, for a stage to
+        make it again. What was done before that is printed.
     """
+    if report.lock:
+        raise SoundstageError(f"{report.lock}, then `soundstage repair` again")
     done = []
     bad = {claim.path for claim in report.damaged}
     in_store = [claim.path for claim in report.damaged if claim.said_by == "store"]
@@ -44,7 +53,16 @@ def repair(params: Params, report: Report) -> list[str]:
     for shard in sorted(path for path in bad if path.exists() and paths.kept() in path.parents):
         shard.unlink()
         done.append(f"{shard}: removed; the store here does not need it")
-    return done + _mend_cache([claim.cached for claim in report.damaged if claim.cached])
+    lost = _mend_outputs(report.damaged, done)
+    parts = _mend_cache([claim.cached for claim in report.damaged if claim.cached], lost, done)
+    lost |= {out for out in parts if not any(path.is_relative_to(out) for path in lost)}
+    if lost:
+        print(*done, sep="\n")
+        raise SoundstageError(
+            f"damaged, whole nowhere here, and removed: {', '.join(map(str, sorted(lost)))}; "
+            "run `dvc repro`, which makes again what is missing"
+        )
+    return done
 
 
 def _made_by(folder: Path, shelf: Shelf) -> bool:
@@ -91,26 +109,62 @@ def _rebuild(params: Params, name: str, shelf: Shelf, damaged: list[Path]) -> No
             source.unlink(missing_ok=True)
 
 
-def _mend_cache(objects: list[Cached]) -> list[str]:
-    """Remove damaged objects of DVC's cache, and fill it again from the workspace where it can."""
-    done, lost = [], set()
+def _mend_outputs(damaged: Sequence[Claim], done: list[str]) -> set[Path]:
+    """Bring outputs back that are not in the store; return those that are removed instead."""
+    lost = set()
+    for claim in damaged:
+        output = claim.recorded
+        if output is None or paths.STORE in output.path.parents or claim.holds():
+            continue
+        content = committed(output.path) if claim.is_committed() else _copy(output)
+        if output.path.is_dir():
+            shutil.rmtree(output.path)
+        else:
+            # Not written to: it may be a hard link to what DVC's cache holds.
+            output.path.unlink(missing_ok=True)
+        if content is None:
+            lost.add(output.path)
+        else:
+            write_bytes(output.path, content)
+            done.append(f"{output.path}: mended")
+    return lost
+
+
+def _copy(output: Recorded) -> bytes | None:
+    """Return what DVC's cache holds of an output, None where that is damaged too, or not there."""
+    try:
+        content = output.copy.read_bytes() if output.copy else None
+    except OSError:
+        return None
+    is_whole = content is not None and hashlib.md5(content).hexdigest() == output.md5
+    return content if is_whole else None
+
+
+def _mend_cache(objects: list[Cached], lost: set[Path], done: list[str]) -> set[Path]:
+    """Remove damaged objects of DVC's cache, and fill it again from the workspace where it can.
+
+    `lost` are files of outputs that are not there any more. Return the outputs of which something
+    is not there.
+    """
+    lost = set(lost)
     for cached in objects:
         if not cached.file.exists():
             continue  # two outputs with one content
         if cached.path and cached.path.is_file() and cached.path.samefile(cached.file):
             cached.path.unlink()
-            lost.add(cached.out)
+            lost.add(cached.path)
         cached.file.unlink()
         if not cached.out:
             done.append(
                 f"{cached.file}: removed; `dvc fetch`, or a run of its commit, brings it back"
             )
-    with Repo() as repo:
+    gone = set()
+    with project() as repo:
         outs = {Path(out.fs_path).relative_to(repo.root_dir): out for out in repo.index.outs}
         for name in sorted({cached.out for cached in objects if cached.out}):
-            if name in lost or not outs[name].exists:
-                done.append(f"{name}: removed what was damaged; `dvc repro` makes it again")
+            if not outs[name].exists or any(path.is_relative_to(name) for path in lost):
+                gone.add(name)
             else:
                 outs[name].commit()
                 done.append(f"{name}: DVC's cache is mended")
-    return done
+    return gone

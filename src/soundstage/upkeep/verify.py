@@ -1,10 +1,12 @@
-"""`soundstage verify`: is every byte of the store, the shelf and DVC's cache as it was written?
+"""`soundstage verify`: is every byte of the store, its copies and the outputs as it was written?
 
-The store and the shelf state the SHA-256 of each shard, DVC's cache the MD5 of each object. With
-hard links all three are names of one file, which is read once.
+The store and the shelf state the SHA-256 of each shard, DVC's cache the MD5 of each object, and
+dvc.lock that of each output, cached or not. With hard links most of these are names of one file,
+which is read once.
 """
 
 import errno
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +20,37 @@ from soundstage.progress import progress
 from soundstage.store.read import Feature
 from soundstage.store.shards import Shard
 from soundstage.store.shelf import said_sha256, sha256
-from soundstage.upkeep.recorded import Cached, cached, md5
+from soundstage.upkeep.recorded import (
+    LOCK,
+    Cached,
+    Recorded,
+    cached,
+    committed,
+    committed_md5s,
+    md5,
+    project,
+    recorded,
+)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a file's bytes should hash to, and where that is said: `store`, `shelf` or `dvc`."""
+    """What a file's bytes should hash to, and where that is said.
+
+    `said_by` is `store`, `shelf`, `dvc` (its cache, see `cached`) or `lock` (see `recorded`).
+    """
 
     path: Path
     said_by: str
     algorithm: str
     digest: str
     cached: Cached | None = None
+    recorded: Recorded | None = None
+
+    @property
+    def subject(self) -> Path:
+        """The file of the project that it is about, where it is one."""
+        return (self.cached and self.cached.path) or self.path
 
     def holds(self) -> bool:
         """Read the file, and tell whether it is there and as claimed, each sector readable."""
@@ -38,34 +59,64 @@ class Claim:
         except FileNotFoundError:
             return False
         except OSError as error:
-            if error.errno == errno.EIO:
+            if error.errno in (errno.EIO, errno.EINVAL):  # the disk's, or no regular file
                 return False
             raise SoundstageError(f"{self.path}: cannot be read: {error.strerror}") from error
+
+    def is_committed(self) -> bool:
+        """Tell whether the last commit has the file as claimed."""
+        content = committed(self.path) if self.recorded else None
+        return content is not None and hashlib.md5(content).hexdigest() == self.digest
+
+    def way_back(self) -> str:
+        """Return what brings a damaged output back, "" where `soundstage repair` does it alone."""
+        if not self.recorded:
+            return ""
+        if self.is_committed():
+            return f"; `git checkout {self.path}` brings it back"
+        again = f"`dvc repro {self.recorded.stage}` makes it again"
+        if paths.STORE in self.path.parents:
+            return f"; {again}"
+        return f"; `soundstage repair` removes it, then `dvc checkout` or {again}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was read, and what is damaged."""
+    """What was read, and what is damaged.
+
+    `lock` says what is wrong with dvc.lock, "" where nothing is: where DVC cannot read it, nothing
+    was compared with what DVC records. `uncommitted` tells whether it is not the last commit's, as
+    after every run that is not committed yet.
+    """
 
     files: int
     size: int
     damaged: list[Claim]
     broken_indexes: list[Path]
+    lock: str = ""
+    uncommitted: bool = False
 
     @property
     def intact(self) -> bool:
         """Whether nothing is damaged."""
-        return not self.damaged and not self.broken_indexes
+        return not (self.damaged or self.broken_indexes or self.lock)
 
     def lines(self) -> list[str]:
         """Return what was found, for people."""
         read = f"{self.files} files, {self.size / 1e6:.1f} MB read"
+        notes = [
+            f"{LOCK}: is not the last commit's; `git diff {LOCK}` says how, and `git checkout "
+            f"{LOCK}` brings that back"
+        ] * self.uncommitted
         if self.intact:
-            return [f"{read}: all as written"]
-        found = [f"{path}: damaged" for path in self.broken_indexes]
+            return [f"{read}: all as written", *notes]
+        found = {path: f"{path}: damaged" for path in self.broken_indexes}
         for claim in self.damaged:
-            found.append(f"{claim.path}: damaged{_where(claim)}")
-        return [*found, f"{read}: {len(found)} damaged; run `soundstage repair`"]
+            if claim.subject not in found:
+                found[claim.subject] = f"{claim.subject}: damaged{_where(claim)}"
+        lines = [*filter(None, [self.lock]), *found.values()]
+        n = len(lines)
+        return [*lines, *notes, f"{read}: {n} damaged; run `soundstage repair`"]
 
 
 def features(store: Path) -> Iterator[Path]:
@@ -73,7 +124,8 @@ def features(store: Path) -> Iterator[Path]:
     yield from sorted(f for f in store.glob("[!.]*") if f.is_dir())
 
 
-def _claims(store: Path, cache: Path, repo: Repo) -> tuple[list[Claim], list[Path]]:
+def _claims(store: Path, cache: Path) -> tuple[list[Claim], list[Path]]:
+    """Return what the store and the shelf say, and the indexes that say nothing any more."""
     found, broken = [], []
     for folder in features(store):
         try:
@@ -87,8 +139,14 @@ def _claims(store: Path, cache: Path, repo: Repo) -> tuple[list[Claim], list[Pat
         ]
     for shard in sorted((cache / "shards").glob("*/[!.]*")):
         found.append(Claim(shard, "shelf", "sha256", said_sha256(shard)))
-    found += [Claim(c.file, "dvc", "md5", c.md5, c) for c in cached(repo)]
     return found, broken
+
+
+def _claims_of_dvc(repo: Repo) -> Iterator[Claim]:
+    for output in recorded(repo):
+        yield Claim(output.path, "lock", "md5", output.md5, recorded=output)
+    for object_ in cached(repo):
+        yield Claim(object_.file, "dvc", "md5", object_.md5, cached=object_)
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:
@@ -102,8 +160,13 @@ def _identity(path: Path) -> tuple[int, int] | Path:
 
 def verify(store: Path = paths.STORE, cache: Path | None = None) -> Report:
     """Read everything that states a checksum, and compare."""
-    with Repo() as repo:
-        claims, broken = _claims(store, cache or paths.kept(), repo)
+    claims, broken = _claims(store, cache or paths.kept())
+    lock = ""
+    try:
+        with project() as repo:
+            claims += _claims_of_dvc(repo)
+    except SoundstageError as error:
+        lock = str(error)
     # Of the names of one file the first is read: a file that is a shard as claimed is, under
     # DVC's name, what DVC took it for.
     files = {_identity(claim.path): claim for claim in reversed(claims)}
@@ -119,14 +182,47 @@ def verify(store: Path = paths.STORE, cache: Path | None = None) -> Report:
             wrong.add(identity)
             bar.update(1)
     damaged = [claim for claim in claims if _identity(claim.path) in wrong]
-    return Report(len(files), size, damaged, broken)
+    said = committed(LOCK)
+    uncommitted = said is not None and LOCK.exists() and LOCK.read_bytes() != said
+    if uncommitted and not lock:
+        damaged, lock = _blame(damaged)
+    return Report(len(files), size, damaged, broken, lock, uncommitted)
+
+
+def _blame(damaged: list[Claim]) -> tuple[list[Claim], str]:
+    """Take dvc.lock's claims on outputs out that are as the last commit's dvc.lock records them.
+
+    Return the others, and what is then wrong with dvc.lock.
+    """
+    before = committed_md5s()
+    wrong = {
+        claim.path
+        for claim in damaged
+        if claim.recorded and claim.path in before and _is(claim.path, before[claim.path])
+    }
+    if not wrong:
+        return damaged, ""
+    others = [claim for claim in damaged if not (claim.recorded and claim.path in wrong)]
+    return others, (
+        f"{LOCK}: records other bytes of {', '.join(map(str, sorted(wrong)))} than are here and in "
+        f"the last commit's; run `git checkout {LOCK}`"
+    )
+
+
+def _is(path: Path, digest: str) -> bool:
+    try:
+        return md5(path) == digest
+    except OSError:
+        return False
 
 
 def _where(claim: Claim) -> str:
-    if claim.said_by != "store":
-        return ""
     if not claim.path.exists():
-        return " (gone)"
+        return f" (gone){claim.way_back()}"
+    if claim.said_by == "dvc" and claim.subject != claim.path:
+        return f" in DVC's cache ({claim.path})"
+    if claim.said_by != "store":
+        return claim.way_back()
     try:
         shard = Shard(claim.path)
         rows = [key for key in shard.keys if not shard.intact(key)]
