@@ -21,8 +21,8 @@ def main(params: Params) -> None:
     recordings = near_duplicates.groups(near, checksums)
     report = audit(table, parts.table, checksums, recordings, params.top.target)
     torn = two_labels(table, recordings)
-    report |= {"dataset": params.dataset.name, "split": parts.name, "two_labels": len(torn)}
-    write_json(paths.LEAKAGE, report)
+    about = {"dataset": params.dataset.name, "split": parts.name}
+    write_json(paths.LEAKAGE, about | report | {"two_labels": len(torn)})
     diagnostics.write(torn, paths.WARNINGS / "audit.parquet")
     print(*lines(report, crossing(table, parts.table, near)), *diagnostics.lines(torn), sep="\n")
 
