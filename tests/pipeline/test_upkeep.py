@@ -77,11 +77,31 @@ def test_damage_outside_the_store_is_removed_for_dvc_to_make_again(counting):
     view = counting.root / "data" / "views" / "svm.parquet"
     before = view.read_bytes()
     flip(view, 400)
-    counting.run("soundstage", "verify", code=1)
-    assert "`dvc repro` makes it again" in counting.run("soundstage", "repair")
+    said = counting.run("soundstage", "verify", code=1)
+    assert "data/views/svm.parquet: damaged; " in said
+    assert "removed: data/views/svm.parquet; run `dvc repro`" in counting.run(
+        "soundstage", "repair", code=1
+    )
     said = counting.run("dvc", "repro")
     assert counting.stages_run(said) == {"fetch", "views@svm"}
     assert view.read_bytes() == before
+
+
+def test_what_git_keeps_comes_from_the_last_commit(counting):
+    metrics = counting.root / "metrics" / "test.json"
+    before = metrics.read_bytes()
+    flip(metrics, 40)
+    said = counting.run("soundstage", "verify", code=1)
+    assert "metrics/test.json: damaged; `git checkout metrics/test.json` brings it back" in said
+    assert "metrics/test.json: mended" in counting.run("soundstage", "repair")
+    assert metrics.read_bytes() == before
+    lock = counting.root / "dvc.lock"
+    lock.write_text("<<<<<<< HEAD\n" + lock.read_text())
+    for command in ("verify", "repair", "gc"):
+        said = counting.run("soundstage", command, code=1)
+        assert "dvc.lock: cannot be read by DVC" in said
+        assert "run `git checkout dvc.lock`" in said
+        assert "unexpected" not in said
 
 
 def test_a_damaged_shard_of_a_folder_that_is_not_there_is_removed_and_nothing_built(counting):

@@ -49,10 +49,10 @@ def test_what_dvc_left_is_as_written():
     ("name", "subject", "way"),
     [
         ("metrics/test.json", "metrics/test.json", "`git checkout metrics/test.json` brings it"),
-        ("data/.code/a.json", "data/.code", "`dvc repro fetch` makes it again"),
-        ("data/.code/models/b.json", "data/.code", "`dvc repro fetch` makes it again"),
-        ("data/splits.parquet", "data/splits.parquet", "`dvc repro split` makes it again"),
-        ("data/plots/y.csv", "data/plots/y.csv", "`dvc repro evaluate` makes it again"),
+        ("data/.code/a.json", "data/.code", "removes it for `dvc repro fetch`"),
+        ("data/.code/models/b.json", "data/.code", "removes it for `dvc repro fetch`"),
+        ("data/splits.parquet", "data/splits.parquet", "removes it for `dvc repro split`"),
+        ("data/plots/y.csv", "data/plots/y.csv", "removes it for `dvc repro evaluate`"),
     ],
 )
 def test_every_output_is_named_with_the_way_back(name, subject, way):

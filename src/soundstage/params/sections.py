@@ -71,7 +71,7 @@ class Labels(Section):
         "various artists", "various artist", "various", "v.a.", "v. a.", "v.a", "v/a", "va",
         "verschiedene interpreten", "artistes divers", "varios artistas", "artisti vari",
         "untitled", "[untitled]", "anonymous", "n/a", "n.a.", "na", "nan", "none", "null",
-        "not available", "tba", "tbd", "-", "--", "?", "???",
+        "not available", "tba", "tbd", "-", "--", "?",
     ]  # fmt: skip
     one_case: bool = False
 

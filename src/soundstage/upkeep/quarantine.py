@@ -55,7 +55,8 @@ def lines(tables: dict[str, pl.DataFrame]) -> list[str]:
     found: list[str] = []
     while tables:
         table = next(iter(tables.values()))
-        same = [name for name, other in tables.items() if other.equals(table)]
+        plain = table.drop("message")  # which may name a peak, that depends on the sample rate
+        same = [name for name, other in tables.items() if other.drop("message").equals(plain)]
         tables = {name: other for name, other in tables.items() if name not in same}
         known = int(table["expected"].sum())
         told = f", {known} of them known to be broken" if known else ""

@@ -69,15 +69,15 @@ class Claim:
         return content is not None and hashlib.md5(content).hexdigest() == self.digest
 
     def way_back(self) -> str:
-        """Return what brings a damaged output back, "" where `soundstage repair` does it alone."""
+        """Return what brings a damaged output back, and "" for what no stage's output is."""
         if not self.recorded:
             return ""
         if self.is_committed():
             return f"; `git checkout {self.path}` brings it back"
-        again = f"`dvc repro {self.recorded.stage}` makes it again"
+        made = f"`dvc repro {self.recorded.stage}`"
         if paths.STORE in self.path.parents:
-            return f"; {again}"
-        return f"; `soundstage repair` removes it, then `dvc checkout` or {again}"
+            return f"; {made} makes it again"
+        return f"; `soundstage repair` takes it from DVC's cache, or removes it for {made}"
 
 
 @dataclass(frozen=True)
