@@ -1,9 +1,9 @@
 """Which clips train, validate and test.
 
 `honest` is the split that a data set is to be scored on: an official one where there is one, else
-`group`. What it keeps apart differs: MagnaTagATune's official folders share artists but no song, and
-`artist` is the twin that shares none. Besides the splits that a data set brings with it, there are
-for every one
+`group`. What it keeps apart differs: MagnaTagATune's official folders share artists but no song,
+and `artist` is the twin that shares none. Besides the splits that a data set brings with it, there
+are for every one
 
 group, artist, album, song   whole groups, artists ...: what belongs together stays together
 random         clip by clip: what is that worth?

@@ -11,7 +11,6 @@ have a twin, which a split at random may put on the other side.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

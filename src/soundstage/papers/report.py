@@ -107,7 +107,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def cell(runs: Sequence[Result], metric: str) -> str:
-    """Return a score's mean over some runs, with deviation, interval, warnings and epochs, or "-"."""
+    """Return a score's mean over runs, with deviation, interval, warnings and epochs, or "-"."""
     values = [run.scores[metric] for run in runs if metric in run.scores]
     if not values:
         return "-"

@@ -143,8 +143,8 @@ def _copy(output: Recorded) -> bytes | None:
 def _mend_cache(objects: list[Cached], lost: set[Path], done: list[str]) -> set[Path]:
     """Remove damaged objects of DVC's cache, and fill it again from the workspace where it can.
 
-    `lost` are files of outputs that are not there any more. Return the outputs of which something
-    is not there.
+    `lost` are files of outputs that are not there any more. Return the outputs that these are of,
+    and of what is removed here too.
     """
     lost = set(lost)
     for cached in objects:
@@ -162,8 +162,10 @@ def _mend_cache(objects: list[Cached], lost: set[Path], done: list[str]) -> set[
     with project() as repo:
         outs = {Path(out.fs_path).relative_to(repo.root_dir): out for out in repo.index.outs}
         for name in sorted({cached.out for cached in objects if cached.out}):
-            if not outs[name].exists or any(path.is_relative_to(name) for path in lost):
+            if any(path.is_relative_to(name) for path in lost):
                 gone.add(name)
+            elif not outs[name].exists:
+                done.append(f"{name}: removed from DVC's cache; `dvc repro` makes it again")
             else:
                 outs[name].commit()
                 done.append(f"{name}: DVC's cache is mended")
