@@ -239,10 +239,6 @@ def test_a_path_too_long_for_the_system_is_unreadable(look, folder):
     assert reasons[2:] == ["unreadable"]
 
 
-def test_names_are_shown_without_moving_the_terminal():
-    assert listing.shown("two\nlines\x1b[31m/é 名.wav") == "two\\nlines\\x1b[31m/é 名.wav"
-
-
 def test_names_that_are_not_utf8_are_listed_escaped_and_not_read(look, folder):
     with open(os.fsencode(folder) + b"/caf\xe9.wav", "wb") as file:  # noqa: PTH123
         file.write(b"latin")

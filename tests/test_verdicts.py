@@ -6,6 +6,7 @@ from soundstage import audio, listing, verdicts
 from soundstage.diagnostics import REFUSALS, WARNINGS
 from soundstage.errors import SoundstageError
 from soundstage.store.shards import Rejection
+from soundstage.terminal import shown
 
 FAULTS = {"jazz/jazz.00054.wav": "a broken header", "b.wav": "was empty"}
 
@@ -104,7 +105,7 @@ def test_names_do_not_move_the_terminal(files, rows, name):
     rejections = {"2" * 32: Rejection("2" * 32, "undecodable", f"{name}: no audio")}
     table = verdicts.quarantined(one, rejections, {})
     (_, said) = verdicts.report(table, one, rows, {})
-    assert said == f"  warning: {listing.shown(name)}: undecodable: {listing.shown(name)}: no audio"
+    assert said == f"  warning: {shown(name)}: undecodable: {shown(name)}: no audio"
     assert said.isprintable()
     with pytest.raises(SoundstageError) as error:
         verdicts.check(table, 1, 0.0)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundstage import interrupts, paths
+from soundstage import interrupts, paths, terminal
 from soundstage.errors import SoundstageError
 
 if TYPE_CHECKING:
@@ -289,6 +289,7 @@ def main(words: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         if not interrupts.debugging():
             interrupts.one_line_interrupts()
+        terminal.guard()
     arguments = _parser().parse_args(words)
     if not arguments.debug:
         interrupts.one_line_errors()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from soundstage.files import write_parquet
+from soundstage.terminal import shown
 
 
 class Diagnostic(NamedTuple):
@@ -248,8 +249,3 @@ def _line(code: str, subjects: Iterable[tuple[str, str]], n: int) -> str:
         named.append("...")
     examples = f": {', '.join(named)}" if named else ""
     return f"warning: {code} ({n}): {meaning.sentence}{examples}; {meaning.remedy}"
-
-
-def shown(name: str) -> str:
-    """Return a name as it may be printed: control characters, that move a terminal, escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

@@ -23,7 +23,7 @@ from soundstage import (
 )
 from soundstage.committed import committed_shards
 from soundstage.descriptions import describe
-from soundstage.diagnostics import REFUSALS, shown
+from soundstage.diagnostics import REFUSALS
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.listing import audio_keys, content_hash
@@ -31,6 +31,7 @@ from soundstage.params import Component, Params, Waveform
 from soundstage.store.build import build
 from soundstage.store.read import Feature
 from soundstage.store.shards import Rejection, Row, Shard
+from soundstage.terminal import shown
 
 
 def _paths(listing: Path, keys: Sequence[str]) -> dict[str, str]:

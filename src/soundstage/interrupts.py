@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from soundstage import terminal
 from soundstage.errors import SoundstageError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _in_thread(error: threading.ExceptHookArgs) -> None:
 
 
 def _one_line(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
-    print(f"error: {_text(kind, error)}", file=sys.stderr)
+    print(f"error: {terminal.lines(_text(kind, error))}", file=sys.stderr)
 
 
 def _text(kind: type[BaseException], error: BaseException) -> str:

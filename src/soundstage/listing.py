@@ -15,26 +15,15 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from soundstage.diagnostics import shown
 from soundstage.errors import SoundstageError
 from soundstage.file_names import ENDINGS, is_audio, is_left_out
 from soundstage.files import write_parquet
 from soundstage.progress import progress
 from soundstage.store.shards import KEY_LENGTH
+from soundstage.terminal import shown
 
 SCHEMA = {"path": pl.String, "size": pl.Int64, "key": pl.String, "reason": pl.String}
 _MEMORY = {"path": pl.String, "size": pl.Int64, "mtime": pl.Int64, "inode": pl.UInt64}
-
-# Why a file, or a folder and all that is in it, is not read.
-REASONS = {
-    "not_a_file": "a FIFO, a device, or a link that leads nowhere",
-    "outside": "a link that leaves the data set's folder",
-    "linked_folder": "a link to a folder, whose files are listed where they lie",
-    "folder": "a folder under a name of audio; the files in it are listed",
-    "huge_file": "larger than 64 GiB, so no clip",
-    "unreadable": "the system refuses to open or to read it",
-    "not_utf8": "its name is not UTF-8, and written here with escapes; rename it",
-}
 
 _LARGEST = 2**36  # bytes; reading what claims to be larger, holes perhaps, would take hours
 
@@ -121,8 +110,8 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
     Returns
     -------
     path (relative, sorted), size in bytes, key (content hash), and for what is not read no key but
-    a reason, see `REASONS`. Of the folders only those are listed that are not looked into; their
-    paths end in `/`.
+    a reason, of `diagnostics.REFUSALS`. Of the folders only those are listed that are not looked
+    into; their paths end in `/`.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from soundstage import changes, interrupts
+from soundstage import changes, interrupts, terminal
 from soundstage.errors import SoundstageError
 from soundstage.interrupts import one_line_errors
 from soundstage.lifetime import die_with, end_workers
@@ -92,6 +92,7 @@ def run(stage: Callable[..., None]) -> None:
 
     if not interrupts.debugging():
         one_line_errors()
+    terminal.guard()
     chosen = params.load()
     before = changes.given(os.environ.get("DVC_STAGE", ""), chosen.text)
     stage(chosen, *(word for word in sys.argv[1:] if word != "--debug"))

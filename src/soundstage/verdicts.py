@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import audio, diagnostics, listing
+from soundstage import audio, diagnostics
 from soundstage.diagnostics import REFUSALS, Finding
 from soundstage.errors import SoundstageError
 from soundstage.store.shards import Rejection
+from soundstage.terminal import shown
 
 SCHEMA = {
     "path": pl.String,
@@ -124,11 +125,7 @@ def report(
     accepted = files.join(rows, on="key", how="inner").sort("path")
     known = ((path, fault(path, faults)) for path in accepted["path"])
     yield from _capped(
-        [
-            f"note: known to be broken ({why}), and readable: {listing.shown(p)}"
-            for p, why in known
-            if why
-        ]
+        [f"note: known to be broken ({why}), and readable: {shown(p)}" for p, why in known if why]
     )
 
 
@@ -155,10 +152,7 @@ def warnings(files: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _lines(table: pl.DataFrame, *, expected: bool = False) -> list[str]:
     columns = table.filter(pl.col("expected") == expected).select("path", "reason", "message")
-    return [
-        f"{listing.shown(path)}: {reason}: {listing.shown(said)}"
-        for path, reason, said in columns.iter_rows()
-    ]
+    return [f"{shown(path)}: {reason}: {shown(said)}" for path, reason, said in columns.iter_rows()]
 
 
 def _capped(lines: list[str]) -> list[str]:

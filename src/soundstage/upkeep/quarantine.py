@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import polars as pl
 
 from soundstage import catalogue, params, paths
-from soundstage.diagnostics import REFUSALS, shown
+from soundstage.diagnostics import REFUSALS
 from soundstage.errors import SoundstageError
+from soundstage.terminal import shown
 
 
 def quarantine() -> list[str]:

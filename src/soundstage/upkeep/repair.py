@@ -17,6 +17,7 @@ from soundstage.extraction import decode, extract
 from soundstage.files import write_bytes
 from soundstage.params import Params
 from soundstage.store.read import Feature
+from soundstage.store.regular import open_regular
 from soundstage.store.shelf import Shelf
 from soundstage.upkeep.recorded import Cached, Recorded, committed, project
 from soundstage.upkeep.verify import Claim, Report
@@ -132,12 +133,14 @@ def _mend_outputs(damaged: Sequence[Claim], done: list[str]) -> set[Path]:
 
 def _copy(output: Recorded) -> bytes | None:
     """Return what DVC's cache holds of an output, None where that is damaged too, or not there."""
+    if output.copy is None:
+        return None
     try:
-        content = output.copy.read_bytes() if output.copy else None
+        with open_regular(output.copy) as file:
+            content = file.read()
     except OSError:
         return None
-    is_whole = content is not None and hashlib.md5(content).hexdigest() == output.md5
-    return content if is_whole else None
+    return content if hashlib.md5(content).hexdigest() == output.md5 else None
 
 
 def _mend_cache(objects: list[Cached], lost: set[Path], done: list[str]) -> set[Path]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from soundstage import diagnostics, params, paths, views
-from soundstage.diagnostics import WARNINGS, shown
+from soundstage.diagnostics import WARNINGS
+from soundstage.terminal import shown
 from soundstage.upkeep import quarantine
 
 
