@@ -1,6 +1,8 @@
 """Shards from a stranger: Parquet that stands for far more than its own size."""
 
 import hashlib
+import subprocess
+import sys
 import time
 from io import BytesIO
 
@@ -163,3 +165,21 @@ def test_columns_of_any_table(path):
     path.write_bytes(content.getvalue())
     with pytest.raises(SoundstageError, match="10000000 rows are in"):
         read_texts(path, ("track",))
+
+
+def test_reading_starts_no_threads(path):
+    """Those of pyarrow, beside polars, end a process by `terminate` now and then, at its exit."""
+    write(path, table())
+    code = """
+import sys
+from pathlib import Path
+import psutil
+from soundstage.store.parquet import read_texts
+from soundstage.store.shards import Shard
+before = psutil.Process().num_threads()
+Shard(Path(sys.argv[1]))
+read_texts(Path(sys.argv[1]), ("key",))
+print(psutil.Process().num_threads() - before)
+"""
+    command = [sys.executable, "-c", code, str(path)]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"0\n"

@@ -69,10 +69,10 @@ def read(stored: bytes) -> Content:
         if len(kinds) != 1 or not kinds <= _KINDS.keys():
             raise ValueError("its columns are not numbers of one kind")
         if "source" not in own:
-            table = file.read()
+            table = file.read(use_threads=False)
     if "source" in own:
         with _opened(stored, own) as file:
-            table = file.read()
+            table = file.read(use_threads=False)
     if any(column.null_count for column in table.columns):
         raise ValueError("a value is missing")
     rejections = read_rejections(table.schema.metadata[b"rejected"])
@@ -98,7 +98,11 @@ def read(stored: bytes) -> Content:
 
 
 def _opened(stored: bytes, texts: Sequence[str]) -> pq.ParquetFile:
-    """Open Parquet; `texts` are columns to be read as entries of a dictionary."""
+    """Open Parquet; `texts` are columns to be read as entries of a dictionary.
+
+    To be read without threads: those of pyarrow, beside polars, end one process in twenty by
+    `terminate` at its exit, and a shard is no faster by them.
+    """
     # Not pq.read_table, which imports what reads whole folders, and pandas.
     source = pa.BufferReader(stored)
     return pq.ParquetFile(source, page_checksum_verification=True, read_dictionary=list(texts))
@@ -112,7 +116,7 @@ def read_texts(path: Path, columns: Sequence[str]) -> list[list[str | None]]:
         with _opened(stored, columns) as file:
             if file.metadata.num_rows > len(stored):
                 raise ValueError(f"{file.metadata.num_rows} rows are in {len(stored)} bytes")
-            table = file.read(columns=list(columns))
+            table = file.read(columns=list(columns), use_threads=False)
         return [_texts(table[name]) for name in columns]
     except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
         said = " ".join(str(error).split())
