@@ -8,7 +8,7 @@ the time, so equal rows give equal files.
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from soundstage.files import write_bytes
 from soundstage.store import hdf5, parquet
 from soundstage.store.regular import open_regular
 from soundstage.store.rows import KEY_LENGTH, OWN_COLUMNS, Rejection, Row, checksum, raw
-from soundstage.store.values import Rows, Values, checked
+from soundstage.store.values import Rows, Sure, Values, checked
 
 __all__ = ["KEY_LENGTH", "Rejection", "Row", "Shard", "checksum", "raw", "suffix", "write"]
 
@@ -187,6 +187,17 @@ class Shard:
     def values(self) -> Values:
         """Open the values for reading; SoundstageError if the file is gone or was replaced."""
         return self._content.open_values(self._rows)
+
+    def values_of(self, keys: Container[str]) -> Sure:
+        """Open the values for reading those of some rows over and over; they are checked first.
+
+        SoundstageError if one of them is damaged. Keys that have no row here are passed over.
+        """
+        values = self.values()
+        for key, i in self._position.items():
+            if key in keys:
+                values.check(i)
+        return Sure(values.read)
 
     def array(self, key: str) -> np.ndarray:
         """Return a key's row as a read-only array; SoundstageError if its bytes are damaged."""

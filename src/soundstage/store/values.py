@@ -8,8 +8,10 @@ it again. A write through the file system changes that state, and the row is che
 import os
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,7 +71,6 @@ class Values(ABC):
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._sure: dict[int, int] = {}  # start -> bytes from there on that are of checked rows
 
     @abstractmethod
     def read(self, room: memoryview, start: int) -> None:
@@ -81,8 +82,10 @@ class Values(ABC):
         SoundstageError if they cannot be read, or if a row that they are of is damaged.
         """
         self.read(room, start)
-        if self._sure.get(start, 0) < len(room):
-            self._check(room, start)
+        rows, stop = self._rows, start + len(room) // self._rows.dtype.itemsize
+        first = max(bisect_right(rows.starts, start) - 1, 0)
+        for i in range(first, bisect_left(rows.starts, stop)):
+            self.check(i, room if (start, stop) == (rows.starts[i], rows.ends[i]) else None)
 
     def intact(self, i: int) -> bool:
         """Read row i, and tell whether it has the bytes that it was written with."""
@@ -91,23 +94,25 @@ class Values(ABC):
         self.read(raw(row), rows.starts[i])
         return digest(raw(row)) == rows.checksums[i]
 
-    def _check(self, room: memoryview, start: int) -> None:
-        """Check what is not checked yet of the rows that `room` was filled from."""
-        rows, stop = self._rows, start + len(room) // self._rows.dtype.itemsize
-        first = max(bisect_right(rows.starts, start) - 1, 0)
-        for i in range(first, bisect_left(rows.starts, stop)):
-            if rows.checked.rows[i]:
-                continue
-            if (start, stop) == (rows.starts[i], rows.ends[i]):
-                intact = digest(room) == rows.checksums[i]
-            else:
-                intact = self.intact(i)
-            if not intact:
-                raise SoundstageError(
-                    f"{rows.path}: row {rows.keys[i]} is damaged; run `soundstage repair`"
-                )
-            rows.checked.rows[i] = 1
-        self._sure[start] = len(room)
+    def check(self, i: int, read: memoryview | None = None) -> None:
+        """Check row i unless that was done; `read` are its bytes where they are at hand.
+
+        SoundstageError if it is damaged.
+        """
+        rows = self._rows
+        if rows.checked.rows[i]:
+            return
+        if not (self.intact(i) if read is None else digest(read) == rows.checksums[i]):
+            raise SoundstageError(
+                f"{rows.path}: row {rows.keys[i]} is damaged; run `soundstage repair`"
+            )
+        rows.checked.rows[i] = 1
+
+
+class Sure(NamedTuple):
+    """Values of rows that are all checked: `fill` is that of `Values`, and does not look again."""
+
+    fill: Callable[[memoryview, int], None]
 
 
 class HeldValues(Values):
