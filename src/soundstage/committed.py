@@ -5,7 +5,6 @@ while dvc.lock knows where every one of them is. DVC empties a stage's folder be
 so the shards are asked of DVC and not of the disk.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 from soundstage import paths
 from soundstage.errors import SoundstageError
 from soundstage.progress import progress
-from soundstage.store.description import intact
+from soundstage.store.description import read_index
 from soundstage.store.shelf import sha256
 
 
@@ -28,7 +27,9 @@ def _recorded(folder: Path) -> dict[str, str | None]:
     """
     record = re.compile(rf"path: {re.escape(folder.as_posix())}\n\s+hash: md5\n\s+md5: (\S+)")
     lock = Path("dvc.lock")
-    locks: list[tuple[str | None, str]] = [(None, lock.read_text("utf-8"))] if lock.exists() else []
+    locks: list[tuple[str | None, str]] = (
+        [(None, lock.read_text("utf-8", "replace"))] if lock.exists() else []
+    )
     for revision in ("HEAD", "MERGE_HEAD", "HEAD^2", "HEAD^1"):
         command = ["git", "show", f"{revision}:./dvc.lock"]
         shown = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -66,8 +67,8 @@ def _fetched(
     try:
         fs = DVCFileSystem(".", rev=revision)
         fs.get_file(f"{folder.as_posix()}/index.json", str(into / "index.json"))
-        index = json.loads((into / "index.json").read_text("utf-8"))
-        if not intact(index) or index["fingerprint"] != fingerprint:
+        index = read_index(into / "index.json")
+        if index["fingerprint"] != fingerprint:
             return
         wanted = [shard for shard in index["shards"] if shard["sha256"] not in here]
         if not wanted:

@@ -1,7 +1,7 @@
 """From a view to arrays: `arrays` gives numpy, `loader` gives batches for torch."""
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +65,8 @@ class Segments:
         self._shape = tuple(about.input_shape)
         self._dtype, self._unit = np.dtype(feature.index["dtype"]), feature.index["unit"]
         self._places = _places(feature, self.rows, self._shape)
-        self._values = lru_cache(OPEN_FILES)(Shard.values)
+        keys = set(self.rows["key"])
+        self._values = lru_cache(OPEN_FILES)(partial(Shard.values_of, keys=keys))
 
     def __len__(self) -> int:
         return len(self._places)

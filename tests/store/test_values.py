@@ -88,6 +88,19 @@ def test_a_piece_of_a_row_is_handed_out_only_if_the_row_is_whole(feature):
         np.testing.assert_array_equal(piece, feature.rows[KEYS[2]][1:3])
 
 
+def test_values_of_some_rows_are_checked_before_any_is_read(feature):
+    path = shard_of(feature, KEYS[0])
+    with h5py.File(path) as file:
+        first, *others = file["key"].asstr()[:]
+        place = file["data"].id.get_offset()
+    flip(path, place + 4)  # the second value of the first row
+    shard, row = Shard(path), np.empty(2, np.float32)
+    shard.values_of({others[0], "f" * 32}).fill(shards.raw(row), shard.starts[1])
+    np.testing.assert_array_equal(row, feature.rows[others[0]][:2])
+    with pytest.raises(SoundstageError, match=f"row {first} is damaged; run `soundstage repair`"):
+        shard.values_of({first, *others})
+
+
 @pytest.mark.parametrize(
     ("name", "use"),
     [
