@@ -1,7 +1,7 @@
 """The data set in use: fetch it, list its files, index its tracks.
 
 A data set's module states CITATION, LICENCE, METADATA (the names of its metadata files; `{table}`
-is what its parameter `table` says) and HONEST (the name of its own leak-free split), and has
+is what its parameter `table` says) and HONEST (the name of the split to be scored on), and has
 
 fetch(root, own, metadata, **parameters)   see to it that everything is there
 tracks(files, metadata, **parameters)      its table of tracks, see `tracks.SCHEMA`
@@ -98,7 +98,7 @@ def metadata(dataset: Component) -> dict[str, Path]:
 class Known:
     """What stages after fetch must know of the data set in use, as `data/dataset.json` holds it.
 
-    honest: the name of its own leak-free split; faults: path -> why that file is known to be
+    honest: the name of the split to be scored on; faults: path -> why that file is known to be
     broken; files, seconds: how many files of audio the whole of it has, and the least and the
     greatest length of a clip, where that is known.
     """
