@@ -18,7 +18,7 @@ from sounds import SR, patched, sound, wav
 
 from soundstage import audio, catalogue, libav, params, paths
 from soundstage.extraction import decode
-from soundstage.listing import list_files
+from soundstage.listing import ignored, list_files
 from soundstage.store.read import Feature
 
 PROJECT = Path(__file__).parents[1]
@@ -164,7 +164,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, limits):
         with pytest.raises(audio.RejectedAudioError) as verdict:
             audio.decode(tmp_path / f"{name}.mp3", SR, limits)
         assert verdict.value.reason == "not_a_file"
-    listed = list_files(tmp_path, tmp_path / ".memory")
+    listed = list_files(tmp_path, tmp_path / ".memory").files
     assert dict(listed.select("path", "reason").iter_rows()) == {
         "endless.mp3": "outside",
         "fifo.mp3": "not_a_file",
@@ -225,8 +225,9 @@ def test_names_mean_nothing(tmp_path, limits):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
     (root / "Thumbs.db").write_bytes(content)
-    audible, ignored = catalogue.audio_files(list_files(root, tmp_path / "memory"))
-    assert ignored == "ignored 1 files: 1 .db"
+    found = list_files(root, tmp_path / "memory")
+    assert ignored(found) == "ignored 1 files: 1 .db"
+    audible = found.files
     assert audible["path"].to_list() == sorted(NAMES)
     assert audible["reason"].null_count() == len(NAMES)
     for i, path in enumerate(audible["path"]):

@@ -1,10 +1,14 @@
 import os
 import subprocess
 import sys
+import tracemalloc
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
 from soundstage import listing
 from soundstage.errors import SoundstageError
@@ -27,7 +31,12 @@ def memory(tmp_path):
 
 @pytest.fixture
 def look(folder, memory):
-    return lambda: listing.list_files(folder, memory)
+    return lambda: listing.list_files(folder, memory).files
+
+
+@pytest.fixture
+def listed(folder, memory):
+    return lambda **also: listing.list_files(folder, memory, **also)
 
 
 def test_regular_files_in_order_with_their_hashes(look):
@@ -198,7 +207,7 @@ def test_a_file_that_vanishes_while_it_is_listed_is_no_crash(look, folder, monke
     walk = listing._walk
 
     def walk_and_remove(root):
-        found = walk(root)
+        found = list(walk(root))
         (folder / "a.wav").unlink()
         return found
 
@@ -213,7 +222,7 @@ def test_a_folder_under_a_name_of_audio_is_listed_and_looked_into(look, folder):
     found = dict(look().select("path", "reason").iter_rows())
     assert found["x.mp3/"] == found["b/empty.flac/"] == "folder"
     assert found["x.mp3/in.wav"] is None
-    assert len(listing.audio_files(look())[0]) == 5
+    assert len(found) == 5
 
 
 def test_a_file_that_claims_more_than_disks_hold_is_not_read(look, folder):
@@ -286,31 +295,78 @@ def test_what_never_could_be_read_is_no_change(look, folder, memory):
     assert listing.summary(listing.remembered(memory), look()).endswith("none changed")
 
 
-def test_audio_is_told_by_the_ending_of_the_name(look, folder):
+def test_audio_is_told_by_the_ending_of_the_name(listed, folder):
     (folder / "b" / "LOUD.FLAC").write_bytes(b"flac")
     (folder / "b" / "twin").symlink_to("../b")
     os.mkfifo(folder / "b" / "fifo.wav")
     for name in ("cover.jpg", "two.jpg", "one.lrc", "Thumbs.db", "README", "x.wav.part"):
         (folder / "b" / name).write_bytes(b"none")
-    table = look()
-    audio, ignored = listing.audio_files(table)
-    assert audio["path"].to_list() == [
+    found = listed()
+    assert found.files["path"].to_list() == [
         "a.wav", "b/LOUD.FLAC", "b/fifo.wav", "b/one.wav", "b/twin/"
     ]  # fmt: skip
-    assert ignored == "ignored 6 files: 2 .jpg, 1 without an ending, 1 .db, 1 .lrc, 1 .part"
-    assert listing.audio_files(audio)[1] == ""
+    said = "2 .jpg, 1 without an ending, 1 .db, 1 .lrc, 1 .part"
+    assert listing.ignored(found) == f"ignored 6 files: {said}"
+    assert listing.ignored(found._replace(others=Counter())) == ""
 
 
-def test_a_folder_without_audio_is_an_error(look, folder):
+def test_what_is_no_audio_is_not_read(listed, folder, monkeypatch):
+    for name in ("film.mkv.torrent", "cover.jpg", "notes.txt"):
+        (folder / name).write_bytes(b"none")
+    read = []
+    monkeypatch.setattr(listing, "content_hash", lambda path: read.append(path.name) or "0" * 32)
+    assert len(listed().files) == 2
+    assert sorted(read) == ["a.wav", "one.wav"]
+
+
+def test_a_name_without_an_ending_is_told_by_its_first_bytes(listed, folder):
+    soundfile.write(folder / "04 Mr. Brightside", np.zeros(100), 8000, format="FLAC")
+    (folder / "05 Tagged").write_bytes(b"ID3\4\0\0\0\0\0\0" + b"\xff\xfb" * 20)
+    (folder / "06 Dr. Notes").write_bytes(b"some words")
+    (folder / "void").touch()
+    os.mkfifo(folder / "pipe")
+    found = listed()
+    assert found.files["path"].to_list() == [
+        "04 Mr. Brightside", "05 Tagged", "a.wav", "b/one.wav"
+    ]  # fmt: skip
+    assert found.others == {"": 3}
+
+
+def test_files_beside_the_audio_are_listed_where_a_data_set_reads_them(listed, folder):
+    (folder / "a.wav.xml").write_bytes(b"<x/>")
+    (folder / "tags.csv").write_bytes(b"a,b")
+    found = listed(also=[".xml"], but=["tags.csv"])
+    assert found.files["path"].to_list() == ["a.wav", "a.wav.xml", "b/one.wav"]
+    assert not found.others
+
+
+def test_other_files_take_no_memory(listed, monkeypatch):
+    walk = listing._walk
+
+    def walk_further(root):
+        yield from walk(root)
+        yield from ((f"x/{i:06}.jpg", None) for i in range(20_000))
+
+    monkeypatch.setattr(listing, "_walk", walk_further)
+    listed()  # what is loaded at the first call
+    tracemalloc.start()
+    found = listed()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.others == {".jpg": 20_000}
+    assert peak < 20_000 * 16  # bytes
+
+
+def test_a_folder_without_audio_is_an_error(listed, folder):
     (folder / "a.wav").rename(folder / "a.txt")
     (folder / "b" / "one.wav").rename(folder / "b" / "one.pdf")
     with pytest.raises(SoundstageError, match=r"no audio files, only 1 \.pdf, 1 \.txt; .*\.flac"):
-        listing.audio_files(look())
+        listing.ignored(listed())
 
 
-def test_endings_are_shown_without_moving_the_terminal(look, folder):
+def test_endings_are_shown_without_moving_the_terminal(listed, folder):
     (folder / "a.\x1b[31mred").touch()
-    assert listing.audio_files(look())[1] == "ignored 1 files: 1 .\\x1b[31mred"
+    assert listing.ignored(listed()) == "ignored 1 files: 1 .\\x1b[31mred"
 
 
 def test_audio_keys_are_distinct():

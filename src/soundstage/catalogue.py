@@ -14,11 +14,12 @@ far as they are there: in `root`, beside the archive that the user names instead
 `tracks.settle` sees to that. A data set may also have
 
 AUDIO = False                           where it comes without any
+BESIDE                                  endings of files beside the audio that are its too
 FILES, SECONDS                          how many files of audio it has, and how long the shortest
                                         and the longest clip are
 FAULTS                                  path -> why that file is known to be broken
 SOURCE                                  whose the features are that come with it
-supplied(listing, metadata)             features that come with it ready-made: feature -> `SUPPLY`
+supplied(files, metadata)               features that come with it ready-made: feature -> `SUPPLY`
 supplier(feature, columns, root, metadata)   a function from a `name` of those to a clip's array, or
                                         to None where it cannot be read
 
@@ -37,19 +38,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import diagnostics, fingerprint, paths, registry, tracks
+from soundstage import diagnostics, fingerprint, listing, paths, registry, tracks
 from soundstage.diagnostics import Finding
 from soundstage.errors import SoundstageError
 from soundstage.files import write_json, write_parquet
-from soundstage.listing import (
-    audio_files,
-    check_names,
-    content_hash,
-    left_out,
-    list_files,
-    remembered,
-    summary,
-)
+from soundstage.listing import check_names, content_hash
 from soundstage.params import Component, Labels
 
 # A feature's rows that come with a data set: of which clip, where to find it, and a digest of it.
@@ -134,19 +127,21 @@ def fetch(dataset: Component) -> None:
         unpack(archive, folder)
     there, arguments = metadata(dataset), _arguments(module.fetch, dataset)
     module.fetch(folder, own(dataset), there, **arguments)
-    memory = paths.kept() / "hashes" / f"{fingerprint.digest(str(folder.resolve()))}.parquet"
-    before = remembered(memory)
-    listing = list_files(folder, memory)
     about = metadata(dataset)
-
-    audio, ignored = listing.clear(), ""
+    beside = tuple(getattr(module, "BESIDE", ()))
+    files = pl.DataFrame(schema=listing.SCHEMA)
     if getattr(module, "AUDIO", True):
-        audio, ignored = audio_files(listing.filter(~pl.col("path").is_in(list(about))))
-    print(f"{dataset.name}: {summary(before, listing)}", *filter(None, [ignored]), sep="; ")
-    write_parquet(paths.FILES, audio)
-    _say("fetch", [Finding(path, "left_out") for path in left_out(folder)])
+        memory = paths.kept() / "hashes" / f"{fingerprint.digest(str(folder.resolve()))}.parquet"
+        before = listing.remembered(memory)
+        found = listing.list_files(folder, memory, also=beside, but=about)
+        files, ignored = found.files, listing.ignored(found)
+        said = listing.summary(before, files)
+        print(f"{dataset.name}: {said}", *filter(None, [ignored]), sep="; ")
+    is_beside = pl.any_horizontal(False, *(pl.col("path").str.ends_with(end) for end in beside))
+    write_parquet(paths.FILES, files.filter(~is_beside))
+    _say("fetch", [Finding(path, "left_out") for path in listing.left_out(folder)])
     code = fingerprint.code_digest(registry.source_file("datasets", dataset.kind))
-    _write_supplied(module, dataset, listing, about, code)
+    _write_supplied(module, dataset, files, about, code)
     facts = Known(
         dataset.name,
         module.HONEST,
@@ -168,7 +163,7 @@ def fetch(dataset: Component) -> None:
 def _write_supplied(
     module: ModuleType,
     dataset: Component,
-    listing: pl.DataFrame,
+    files: pl.DataFrame,
     about: Mapping[str, Path],
     code: str,
 ) -> None:
@@ -176,7 +171,7 @@ def _write_supplied(
     shutil.rmtree(paths.SUPPLIED, ignore_errors=True)
     paths.SUPPLIED.mkdir(parents=True)
     make = getattr(module, "supplied", None)
-    tables = make(listing, about, **_arguments(make, dataset)) if make else {}
+    tables = make(files, about, **_arguments(make, dataset)) if make else {}
     for feature, table in tables.items():
         # With the digest of the code that reads the rows: mended code is another supply.
         rows = table.select(pl.col(n).cast(k) for n, k in SUPPLY.items())
@@ -190,10 +185,10 @@ def index(dataset: Component, labels: Labels) -> None:
     What is odd goes to `data/warnings/index.parquet`, and how often, what `fetch` found included,
     to `metrics/ingest/tracks.json`, with the numbers of tracks and of genres, or of tags.
     """
-    listing = pl.read_parquet(paths.FILES)
+    files = pl.read_parquet(paths.FILES)
     make = _module(dataset).tracks
-    made = make(listing["path"].to_list(), metadata(dataset), **_arguments(make, dataset))
-    table, findings = tracks.indexed(made, listing, labels)
+    made = make(files["path"].to_list(), metadata(dataset), **_arguments(make, dataset))
+    table, findings = tracks.indexed(made, files, labels)
     print(f"{dataset.name}: {_understood(table)}")
     found = _say("index", findings)
     write_parquet(paths.TRACKS, table)

@@ -58,6 +58,11 @@ def container(head: bytes) -> str:
     return "mov" if found and found.lastgroup == "mov" else ""
 
 
+def begins_as_audio(head: bytes) -> bool:
+    """Return whether 64 bytes are the beginning of audio: a container's, or a tag before it."""
+    return bool(container(head)) or bool(_ID3.match(head))
+
+
 def is_tag(head: bytes) -> bool:
     """Return whether a tag begins with these bytes. (`ID3 ` is the name of a chunk.)"""
     return bool(_ID3.match(head)) or head.startswith((b"APETAGEX", b"TAG"))

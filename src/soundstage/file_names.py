@@ -31,9 +31,23 @@ LEFT_OUT = (
 _LEFT_OUT = re.compile("|".join(map(translate, LEFT_OUT)))
 
 
+def ending(path: str) -> str:
+    """Return the ending of a file's name in lower case, with its dot; "" if there is none.
+
+    What has a space in it is part of a title, as in `04 Mr. Brightside`.
+    """
+    found = PurePosixPath(path).suffix.lower()
+    return "" if any(map(str.isspace, found)) else found
+
+
+def without_ending(path: str) -> str:
+    """Return a path without the ending of its file's name."""
+    return path[: len(path) - len(ending(path))]
+
+
 def is_audio(path: str) -> bool:
     """Say whether a path ends as audio does."""
-    return PurePosixPath(path).suffix.lower() in ENDINGS
+    return ending(path) in ENDINGS
 
 
 def is_left_out(path: str) -> bool:

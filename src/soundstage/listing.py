@@ -1,22 +1,25 @@
-"""What lies in a data set's folder: every file with its content hash, remembered between runs.
+"""What lies in a data set's folder: its audio with content hashes, remembered between runs.
 
 The folder is the user's: it is read in place, never written to, and nothing outside it is read. A
 hash is remembered by path, size, modification time and inode, so a second look at a hundred
-thousand files takes seconds.
+thousand files takes seconds. What is no audio by its name is counted and not read, so a folder of
+videos or of a hundred thousand pictures costs no more than its names.
 """
 
 import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
+from soundstage import containers
 from soundstage.errors import SoundstageError
-from soundstage.file_names import ENDINGS, is_audio, is_left_out
+from soundstage.file_names import ENDINGS, ending, is_audio, is_left_out
 from soundstage.files import write_parquet
 from soundstage.progress import progress
 from soundstage.store.shards import KEY_LENGTH
@@ -26,6 +29,7 @@ SCHEMA = {"path": pl.String, "size": pl.Int64, "key": pl.String, "reason": pl.St
 _MEMORY = {"path": pl.String, "size": pl.Int64, "mtime": pl.Int64, "inode": pl.UInt64}
 
 _LARGEST = 2**36  # bytes; reading what claims to be larger, holes perhaps, would take hours
+_AT_ONCE = 10_000  # files waiting to be hashed; each takes about a kilobyte until it is
 
 
 def content_hash(path: Path) -> str:
@@ -50,16 +54,16 @@ def check_names(root: Path) -> None:
         )
 
 
-def _walk(root: Path) -> list[tuple[str, str | None]]:
-    """Return the paths under `root`, sorted; folders that are not looked into with a reason."""
-    found: list[tuple[str, str | None]] = []
+def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield the paths under `root`, folders that are not looked into with a reason."""
+    refused: list[tuple[str, str | None]] = []
     inside = root.resolve()
 
     def refuse(error: OSError) -> None:
         below = Path(error.filename).relative_to(root)
         if below == Path():
             raise SoundstageError(f"{root}: cannot be read: {error.strerror}") from error
-        found.append((f"{below.as_posix()}/", "unreadable"))
+        refused.append((f"{below.as_posix()}/", "unreadable"))
 
     for folder, folders, files in os.walk(root, onerror=refuse):
         below = Path(folder).relative_to(root)
@@ -69,11 +73,13 @@ def _walk(root: Path) -> list[tuple[str, str | None]]:
             # Not Path.is_symlink, which raises on a path that is too long.
             if os.path.islink(link):  # noqa: PTH114
                 reason = "linked_folder" if _is_inside(link, inside) else "outside"
-                found.append((f"{(below / name).as_posix()}/", reason))
+                yield f"{(below / name).as_posix()}/", reason
             elif is_audio(name):
-                found.append((f"{(below / name).as_posix()}/", "folder"))
-        found += [((below / name).as_posix(), None) for name in files if not is_left_out(name)]
-    return sorted(found)
+                yield f"{(below / name).as_posix()}/", "folder"
+        for name in files:
+            if not is_left_out(name):
+                yield (below / name).as_posix(), None
+    yield from refused
 
 
 def left_out(root: Path) -> list[str]:
@@ -100,18 +106,30 @@ def _printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def list_files(root: Path, memory: Path) -> pl.DataFrame:
-    """List the files under `root`, except what only systems and tools make, see `is_left_out`.
+class Listing(NamedTuple):
+    """What lies in a folder.
+
+    `files` has a row a file that is listed, and one a folder that is not looked into, whose path
+    ends in `/`: path (relative, sorted), size in bytes, key (content hash), and for what is not
+    read no key but a reason, of `diagnostics.REFUSALS`. `others` counts the endings of all else.
+    """
+
+    files: pl.DataFrame
+    others: Counter[str]
+
+
+def list_files(
+    root: Path, memory: Path, *, also: Collection[str] = (), but: Collection[str] = ()
+) -> Listing:
+    """List the audio under `root`, except what only systems and tools make, see `is_left_out`.
+
+    The ending of its name says whether a file is audio; where it has none, its first bytes do.
 
     Parameters
     ----------
     memory: a Parquet file that remembers hashes; made and kept up to date.
-
-    Returns
-    -------
-    path (relative, sorted), size in bytes, key (content hash), and for what is not read no key but
-    a reason, of `diagnostics.REFUSALS`. Of the folders only those are listed that are not looked
-    into; their paths end in `/`.
+    also: endings of other files that are listed like audio.
+    but: paths that are neither listed nor counted.
 
     Raises
     ------
@@ -126,6 +144,7 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
     inside = root.resolve()
     rows: list[tuple[str, int, str | None, str | None]] = []
     marks: list[tuple[str, int, int, int, str]] = []
+    others: Counter[str] = Counter()
 
     def look(path: str) -> tuple[int, str | None, str | None]:
         file = root / path
@@ -153,15 +172,34 @@ def list_files(root: Path, memory: Path) -> pl.DataFrame:
             found = 0, None, "unreadable"
         rows.append((_printable(path), *found))
 
-    entries = _walk(root)
+    entries, endings = [], ENDINGS.union(also)
+    for path, reason in _walk(root):
+        if reason or (path not in but and _is_listed(root / path, endings, inside)):
+            entries.append((path, reason))
+        elif path not in but:
+            others[ending(path)] += 1
     with ThreadPoolExecutor() as pool, progress("listing", len(entries), "files") as bar:
-        for _ in pool.map(lambda entry: row(*entry), entries):
-            bar.update()
-    if not rows:
+        for start in range(0, len(entries), _AT_ONCE):
+            for _ in pool.map(lambda entry: row(*entry), entries[start : start + _AT_ONCE]):
+                bar.update()
+    if not rows and not others:
         raise SoundstageError(f"{root}: holds no files; put the data set's audio there")
     schema = _MEMORY | {"key": pl.String}
     write_parquet(memory, pl.DataFrame(marks, schema, orient="row").sort("path"))
-    return pl.DataFrame(rows, SCHEMA, orient="row").sort("path")
+    return Listing(pl.DataFrame(rows, SCHEMA, orient="row").sort("path"), others)
+
+
+def _is_listed(file: Path, endings: Collection[str], inside: Path) -> bool:
+    """Return whether a file is listed for its ending, or its first bytes where it has none."""
+    if ending(file.name):
+        return ending(file.name) in endings
+    try:
+        if not file.is_file() or not _is_inside(file, inside):
+            return False
+        with file.open("rb") as opened:
+            return containers.begins_as_audio(opened.read(64))
+    except OSError:
+        return False
 
 
 def remembered(memory: Path) -> pl.DataFrame | None:
@@ -186,28 +224,22 @@ def summary(old: pl.DataFrame | None, new: pl.DataFrame) -> str:
     return f"{text}; {said}" if said else f"{text}, none changed"
 
 
-def audio_files(listing: pl.DataFrame) -> tuple[pl.DataFrame, str]:
-    """Return what of a listing counts as audio by the ending of its name, and a word on the rest.
+def ignored(listing: Listing) -> str:
+    """Say how many files of which endings were not listed, "" if there are none.
 
     Covers, lyrics, playlists and the like are no clips: they are neither decoded nor counted as
-    rejected, and so is what has an ending that is not in `ENDINGS`. The word, "" if there is
-    nothing to say, tells how many of which endings, so that none is passed over unseen. Folders
-    that were not looked into stay: there may be audio in them.
+    rejected, but none is passed over unseen.
 
-    Raises SoundstageError if nothing is left.
+    Raises SoundstageError if there is nothing else.
     """
-    ending = pl.Series([PurePosixPath(path).suffix.lower() for path in listing["path"]])
-    counts_as_audio = ending.is_in(list(ENDINGS)) | listing["path"].str.ends_with("/")
-    others = Counter(ending.filter(~counts_as_audio))
     counted = ", ".join(
         f"{n} {shown(name) or 'without an ending'}"
-        for name, n in sorted(others.items(), key=lambda other: (-other[1], other[0]))
+        for name, n in sorted(listing.others.items(), key=lambda other: (-other[1], other[0]))
     )
-    if not counts_as_audio.any():
+    if listing.files.is_empty():
         known = " ".join(sorted(ENDINGS))
         raise SoundstageError(f"no audio files, only {counted}; audio has one of these: {known}")
-    said = f"ignored {others.total()} files: {counted}" if others else ""
-    return listing.filter(counts_as_audio), said
+    return f"ignored {listing.others.total()} files: {counted}" if counted else ""
 
 
 def audio_keys(listing: pl.DataFrame) -> Sequence[str]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from soundstage.datasets._parts import parts
 from soundstage.errors import SoundstageError
-from soundstage.file_names import is_audio, is_left_out
+from soundstage.file_names import is_audio, is_left_out, without_ending
 
 CITATION = "your own music"
 LICENCE = "your own"
@@ -61,7 +61,7 @@ def tracks(files: Sequence[str], _metadata: Mapping[str, Path]) -> pl.DataFrame:
                 "genre": genre,
                 "artist": artist,
                 "album": album and f"{artist}/{album}",  # Greatest Hits are many
-                "song": artist and f"{artist}/{PurePosixPath(file).stem}",
+                "song": artist and f"{artist}/{PurePosixPath(without_ending(file)).name}",
                 "splits": part and [{"split": "given", "part": part}],
             }
         )
@@ -111,7 +111,7 @@ def names(files: Sequence[str]) -> list[str]:
 
     With the ending where two would have one name (`1.mp3` and `1.wav`).
     """
-    stems = [file.removesuffix(PurePosixPath(file).suffix) for file in files]
+    stems = [without_ending(file) for file in files]
     count, paths = Counter(stems), set(files)
     return [
         file if count[stem] > 1 or stem in paths else stem

@@ -67,7 +67,7 @@ def tracks(
 
 
 def supplied(
-    _listing: pl.DataFrame, metadata: Mapping[str, Path], *, table: Literal["30s", "3s"] = "30s"
+    _files: pl.DataFrame, metadata: Mapping[str, Path], *, table: Literal["30s", "3s"] = "30s"
 ) -> dict[str, pl.DataFrame]:
     """Return the rows of the feature `librosa_stats`."""
     rows = [(r.key, r.name, r.key) for r in _rows(metadata[TABLES[table]])]

@@ -53,6 +53,7 @@ FILES = 25_863  # of which three are empty: 25,860 clips can be used
 TAGS = 188
 SECONDS = (465_984 / 16_000, 465_984 / 16_000)  # of the shortest and the longest clip
 SOURCE = "The Echo Nest"
+BESIDE = (".xml",)  # its analyses, a file a clip
 
 _ADDRESS = "https://mirg.city.ac.uk/datasets/magnatagatune"
 _TABLES = {
@@ -224,12 +225,12 @@ def _splits() -> pl.Expr:
     return pl.concat_list(entries).list.drop_nulls()
 
 
-def supplied(listing: pl.DataFrame, _metadata: Mapping[str, Path]) -> dict[str, pl.DataFrame]:
+def supplied(files: pl.DataFrame, _metadata: Mapping[str, Path]) -> dict[str, pl.DataFrame]:
     """Return the clips of which there is an analysis by the Echo Nest."""
     path = pl.col("path")
     # Not of the empty files, which are one by their content, but three clips.
-    clips = listing.filter(path.str.ends_with(".mp3"), pl.col("size") > 0).drop_nulls("key")
-    analyses = listing.filter(path.str.ends_with(".mp3.xml")).drop_nulls("key")
+    clips = files.filter(path.str.ends_with(".mp3"), pl.col("size") > 0).drop_nulls("key")
+    analyses = files.filter(path.str.ends_with(".mp3.xml")).drop_nulls("key")
     rows = clips.select("key", clip=_tail_of_path(path)).join(
         analyses.select(
             clip=_tail_of_path(path.str.strip_suffix(".xml")), name="path", digest="key"
