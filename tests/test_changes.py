@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from soundstage import changes
 from soundstage.errors import SoundstageError
 from soundstage.params.reading import parsed
+from soundstage.stage import of_worker
 
 PROJECT = Path(__file__).parents[1]
 PARAMS = """
@@ -217,6 +219,28 @@ def test_code_that_was_imported_is_held_against_what_was_noted():
     changes.note_code({module: ((0, 0, 0), text + b"\nN = 1")})
     with pytest.raises(SoundstageError, match=r"changes\.py changed while this stage ran; run"):
         changes.check_code()
+
+
+def test_a_worker_holds_code_against_what_its_stage_noted(monkeypatch):
+    monkeypatch.setattr(changes, "_shared", None)
+    module = changes.__file__
+    text = Path(module).read_bytes()
+    changes.note_code({module: ((0, 0, 0), text + b"\nN = 1")})
+    file = changes.noted_code()
+    changes.note_code()
+    changes.check_code()
+    changes.note_code_of(file)
+    changes._shared.close()
+    with pytest.raises(SoundstageError, match=r"changes\.py changed while this stage ran; run"):
+        changes.check_code()
+
+
+def test_what_a_worker_is_sent_fits_in_a_pipe(monkeypatch):
+    # One that is killed before it reads more than that keeps its stage waiting.
+    monkeypatch.setattr(changes, "_shared", None)
+    changes.note_code()
+    assert len(pickle.dumps(of_worker())) < 2**12
+    changes._shared.close()
 
 
 def test_to_look_is_quick_also_at_many_shards():

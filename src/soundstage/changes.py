@@ -6,6 +6,7 @@ would stand beside the old numbers, and nothing would ever be stale: so such a s
 """
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ Mark = tuple[int, int, int]  # size, modification time in ns, inode
 Code = dict[str, tuple[Mark, bytes]]  # by path
 
 _code: Code = {}  # as this process, or the stage of this worker, began with it
+_shared: Any = None  # the file that tells workers of it
 _NAMED = 3  # changes that an error names
 
 
@@ -35,23 +37,38 @@ def mark(file: str | os.PathLike[str]) -> Mark | None:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def note_code(code: Code | None = None) -> Code:
-    """Note soundstage's code and that of the stage as they are now, or as `code` says they were.
-
-    Returns what is noted, for processes that are started later: they import later.
-    """
+def note_code(code: Code | None = None) -> None:
+    """Note soundstage's code and that of the stage as they are now, or as `code` says they were."""
     if code is None:
         script = getattr(sys.modules["__main__"], "__file__", None)
         scripts = Path(script).resolve().parent.glob("*.py") if script else ()
         files = [str(file) for file in (*PACKAGE.rglob("*.py"), *scripts)]
         code = {file: (now, Path(file).read_bytes()) for file in files if (now := mark(file))}
     _code.update(code)
-    return _code
 
 
-def noted_code() -> Code:
-    """Return the code that was noted last; empty if none was."""
-    return _code
+def noted_code() -> str:
+    """Return the path of a file that holds the code that was noted, "" if none was.
+
+    It is for worker processes, and goes with this one. What a worker is sent itself has to fit in a
+    pipe: one that is killed before it reads more would keep its stage waiting for ever.
+    """
+    global _shared
+    if _code and _shared is None:
+        import tempfile
+
+        _shared = tempfile.NamedTemporaryFile("w", suffix=".json")  # noqa: SIM115
+        json.dump({name: (known, text.decode()) for name, (known, text) in _code.items()}, _shared)
+        _shared.flush()
+    return _shared.name if _shared else ""
+
+
+def note_code_of(file: str) -> None:
+    """Note the code that the stage of this worker has noted in a file, see `noted_code`."""
+    if file:
+        with open(file, encoding="utf-8") as noted:  # noqa: PTH123
+            known = json.load(noted)
+        note_code({name: (tuple(mark), text.encode()) for name, (mark, text) in known.items()})
 
 
 def check_code() -> None:

@@ -38,15 +38,15 @@ def jobs() -> int:
     return joblib.cpu_count()
 
 
-def of_worker() -> tuple[int, changes.Code]:
+def of_worker() -> tuple[int, str]:
     """Return what a worker process is told of this process, for `begin_worker`."""
     return os.getpid(), changes.noted_code()
 
 
-def begin_worker(stage: int, code: changes.Code) -> None:
+def begin_worker(stage: int, code: str) -> None:
     """Let this worker process die with its stage, and know the code that this began with."""
     die_with(stage)
-    changes.note_code(code)
+    changes.note_code_of(code)
 
 
 def in_processes(tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]:

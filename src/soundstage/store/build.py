@@ -227,7 +227,7 @@ def _computed_alone(shelf: Shelf, key: str, compute: Compute) -> bool:
 
 
 def _finish_alone(
-    shelf: Shelf, key: str, compute: Compute, of: tuple[int, changes.Code], error: Connection
+    shelf: Shelf, key: str, compute: Compute, of: tuple[int, str], error: Connection
 ) -> None:
     """Make a shard of one clip; what goes wrong is sent to the build."""
     stage.begin_worker(*of)
