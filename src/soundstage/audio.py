@@ -13,6 +13,7 @@ size. What cannot be decoded is `RejectedAudioError` with a reason code.
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
 
-from soundstage import binary, chunks, layout, libav, libsndfile, scratch
+from soundstage import binary, chunks, layout, libav, libsndfile, paged, scratch
 from soundstage.binary import Decoded, Limits, RejectedAudioError
 from soundstage.errors import SoundstageError
 from soundstage.layout import Layout
@@ -200,17 +201,20 @@ def _clip(decoded: Decoded, sr: int, limits: Limits, known: frozenset[str]) -> C
         raise RejectedAudioError("too_long", f"is longer than {limits.max_seconds:g} s")
     if n < limits.min_seconds * sr:
         raise RejectedAudioError("too_short", f"is shorter than {limits.min_seconds:g} s")
-    high, low = samples.max(axis=0), samples.min(axis=0)
+    high, low = _extremes(samples)
     loudest = max(float(high.max()), -float(low.min()))
     if np.isfinite(loudest) and loudest > limits.max_peak:
         raise RejectedAudioError(
             "out_of_scale",
             f"has a peak of {loudest:g} times full scale; so do integers that are stored as floats",
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        y = samples[:, 0].astype(np.float32) if channels == 1 else samples.mean(1, np.float32)
-    if not np.isfinite(y).all():
-        raise RejectedAudioError("not_finite", "holds samples that are no numbers")
+    y = paged.empty((n,), np.float32)
+    for some in paged.blocks(samples):
+        with np.errstate(over="ignore", invalid="ignore"):
+            y[some] = samples[some, 0] if channels == 1 else samples[some].mean(1, np.float32)
+        if not np.isfinite(y[some]).all():
+            raise RejectedAudioError("not_finite", "holds samples that are no numbers")
+        paged.release(y)
     found = set(decoded.warnings | known)
     if loudest > _LOUD:
         found.add("too_loud")
@@ -218,9 +222,22 @@ def _clip(decoded: Decoded, sr: int, limits: Limits, known: frozenset[str]) -> C
         if limits.silence == "quarantine":
             raise RejectedAudioError("silent", "is digital silence, or constant")
         found.add("silent")
-    elif channels > 1 and float(np.abs(y).max()) < _CANCELLED * loudest:
+    elif channels > 1 and _peak(y) < _CANCELLED * loudest:
         found.add("antiphase")
     return Clip(y, channels, frozenset(found))
+
+
+def _extremes(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the greatest and the least sample of each channel."""
+    ends = [
+        (samples[some].max(axis=0), samples[some].min(axis=0)) for some in paged.blocks(samples)
+    ]
+    highs, lows = zip(*ends, strict=True)
+    return np.max(highs, axis=0), np.min(lows, axis=0)
+
+
+def _peak(y: np.ndarray) -> float:
+    return max(float(np.abs(y[some]).max()) for some in paged.blocks(y))
 
 
 # The unit of a stored waveform, by dtype.
@@ -244,12 +261,16 @@ def quantise(y: np.ndarray, dtype: str) -> np.ndarray:
     ValueError
         Another dtype.
     """
-    if dtype in ("int8", "int16"):
-        ends = np.iinfo(dtype)
-        return np.clip(np.rint(y * -float(ends.min)), ends.min, ends.max).astype(dtype)
-    if dtype in ("float16", "float32"):
-        return np.clip(y, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
-    raise ValueError(f"dtype {dtype!r}: a waveform is int8, int16, float16 or float32")
+    if dtype not in UNITS:
+        raise ValueError(f"dtype {dtype!r}: a waveform is int8, int16, float16 or float32")
+    stored = paged.empty(y.shape, dtype)
+    whole = dtype in ("int8", "int16")
+    ends = np.iinfo(dtype) if whole else np.finfo(dtype)
+    for some in paged.blocks(y):
+        values = np.rint(y[some] * -float(ends.min)) if whole else y[some]
+        stored[some] = np.clip(values, ends.min, ends.max).astype(dtype)
+        paged.release(stored)
+    return stored
 
 
 def waveform(
@@ -278,9 +299,14 @@ def samples(stored: np.ndarray) -> np.ndarray:
 
     Full scale is then [-1, 1].
     """
-    if stored.dtype == np.int16:
-        return stored / np.float32(32768)
-    return stored if stored.dtype == np.int8 else stored.astype(np.float32, copy=False)
+    if stored.dtype in (np.int8, np.float32):
+        return stored
+    y = paged.empty(stored.shape, np.float32)
+    scale = np.float32(32768 if stored.dtype == np.int16 else 1)
+    for some in paged.blocks(stored):
+        np.divide(stored[some], scale, out=y[some])
+        paged.release(y)
+    return y
 
 
 def level(y: np.ndarray, stored: np.ndarray) -> dict[str, float]:
@@ -289,11 +315,38 @@ def level(y: np.ndarray, stored: np.ndarray) -> dict[str, float]:
     `clipped`: share of samples beyond full scale, for int8 by more than half a step. `snr_db`, for
     int8 only: signal to quantisation noise in dB; 0 for silence.
     """
-    power = float(np.mean(np.square(y, dtype=np.float64)))
-    found = {"peak": float(np.abs(y).max()), "rms": power**0.5}
-    found["clipped"] = float(np.mean(np.abs(y) > 1))
-    if stored.dtype == np.int8:
-        noise = float(np.mean(np.square(stored / 128.0 - y, dtype=np.float64)))
-        found["snr_db"] = 10 * float(np.log10(power / noise)) if power and noise else 0.0
-        found["clipped"] = float(np.mean((y * 128 > 127.5) | (y * 128 < -128.5)))
+    n = len(y)
+    power = _total(y, lambda some: np.square(y[some], dtype=np.float64)) / n
+    found = {"peak": _peak(y), "rms": power**0.5}
+    if stored.dtype != np.int8:
+        return found | {"clipped": _total(y, lambda some: np.abs(y[some]) > 1) / n}
+
+    def noise(some: slice) -> np.ndarray:
+        return np.square(stored[some] / 128.0 - y[some], dtype=np.float64)
+
+    def clipped(some: slice) -> np.ndarray:
+        scaled = y[some] * 128
+        return (scaled > 127.5) | (scaled < -128.5)
+
+    lost = _total(y, noise) / n
+    found["clipped"] = _total(y, clipped) / n
+    found["snr_db"] = 10 * float(np.log10(power / lost)) if power and lost else 0.0
     return found
+
+
+def _total(y: np.ndarray, values: Callable[[slice], np.ndarray]) -> float:
+    """Sum values of all of a waveform, whose temporary arrays are small.
+
+    The halves are those in which numpy sums a whole array, so the last digit is as of that.
+    """
+
+    def add(start: int, stop: int) -> float:
+        n = stop - start
+        if n <= paged.BLOCK:
+            total = float(values(slice(start, stop)).sum(dtype=np.float64))
+            paged.release(y)
+            return total
+        middle = start + n // 2 - n // 2 % 8
+        return add(start, middle) + add(middle, stop)
+
+    return add(0, len(y))

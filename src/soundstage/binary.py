@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 import ffmpeg
 import numpy as np
 
+from soundstage import paged
 from soundstage.errors import SoundstageError
 from soundstage.formats import FORMATS
 
@@ -151,7 +152,7 @@ def decode(path: Path, sr: int, limits: Limits) -> Decoded:
         return Decoded(np.empty((0, channels), np.float32), name, codec, rate)
     if slow.is_set():
         raise RejectedAudioError("timeout", f"took more than {limits.timeout_seconds:g} s")
-    if more and len(content) > limits.max_bytes:
+    if more and content.size > limits.max_bytes:
         raise RejectedAudioError("too_large", f"decodes to more than {limits.max_bytes} bytes")
     if process.returncode in _KILLED and not more:
         raise SoundstageError(f"{path}: ffmpeg was killed while decoding it; run again")
@@ -161,8 +162,8 @@ def decode(path: Path, sr: int, limits: Limits) -> Decoded:
         kind = RejectedAudioError if decoding else UnopenedError
         error = errors[0] if errors else "ffmpeg gives nothing"
         raise kind("undecodable", error.replace(_NAME, path.name))
-    n = len(content) // (4 * channels)
-    samples = np.frombuffer(content, ">f4", n * channels).reshape(n, channels)
+    n = content.size // (4 * channels)
+    samples = content.array(n * channels, ">f4").reshape(n, channels)
     claimed = _claimed_seconds(opened)
     short = claimed > n / sr + _CLAIM_OFF
     noise = bool(_LOSS.search(decoding))
@@ -173,23 +174,23 @@ def decode(path: Path, sr: int, limits: Limits) -> Decoded:
     return Decoded(samples, name, codec, rate, warnings, noise)
 
 
-def _bounded(output: IO[bytes], sr: int, limits: Limits) -> tuple[int, bytearray, bool]:
+def _bounded(output: IO[bytes], sr: int, limits: Limits) -> tuple[int, paged.Spool, bool]:
     """Read what ffmpeg gives: channels (0 if it gives nothing), samples, and whether it has more.
 
     It has more when the next chunk would be beyond the limits.
     """
     header = output.read(_AU_HEADER.size)
     if len(header) < _AU_HEADER.size:
-        return 0, bytearray(), False
+        return 0, paged.Spool(), False
     _, offset, _, _, _, channels = _AU_HEADER.unpack(header)
     output.read(offset - _AU_HEADER.size)
     longest = 4 * channels * (int(limits.max_seconds * sr) + 1)
-    content = bytearray()
-    while channels <= limits.max_channels and len(content) <= min(longest, limits.max_bytes):
+    content = paged.Spool()
+    while channels <= limits.max_channels and content.size <= min(longest, limits.max_bytes):
         chunk = output.read(_CHUNK)
         if not chunk:
             return channels, content, False
-        content += chunk
+        content.add(chunk)
     return channels, content, True
 
 

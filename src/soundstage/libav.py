@@ -18,6 +18,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 
+from soundstage import paged
 from soundstage.binary import Decoded
 
 CONTAINERS = "mp3", "wav", "flac", "ogg"
@@ -78,12 +79,11 @@ def decode(
             claimed = _claimed_seconds(container, said)
             said.clear()  # about tags, pictures and guessed durations
             frames = _steady(_frames(container, track, said, deadline, places), track, max_seconds)
-            parts = _held(_resampled(_chunks(frames), sr), max_bytes)
+            samples = _joined(_resampled(_chunks(frames), sr), max_bytes)
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise DoubtfulError(str(error)) from error
-    if not parts:
+    if not len(samples):
         raise DoubtfulError("holds no samples")
-    samples = np.concatenate(parts, axis=1).T
     if claimed > len(samples) / sr + _CLAIM_OFF:
         raise DoubtfulError("is shorter than its header claims")
     return Decoded(samples, name, codec, rate, read_to=places[0])
@@ -180,11 +180,22 @@ def _resampled(frames: Iterable[av.AudioFrame], sr: int) -> Iterator[av.AudioFra
         yield from (part for part in resampler.resample(frame) if part is not None)
 
 
-def _held(parts: Iterable[av.AudioFrame], max_bytes: int) -> list[np.ndarray]:
-    held, n = [], 0
+def _joined(parts: Iterable[av.AudioFrame], max_bytes: int) -> np.ndarray:
+    """Return all samples (n, channels); those of a long file lie in one, see `paged`."""
+    held: list[np.ndarray] = []
+    spool, n, channels = paged.Spool(), 0, 1
     for part in parts:
         held.append(part.to_ndarray())
         n += held[-1].nbytes
+        channels = len(held[-1])
         if n > max_bytes:
             raise DoubtfulError(f"decodes to more than {max_bytes} bytes")
-    return held
+        if n >= paged.LARGE:
+            for block in held:
+                spool.add(block.T.tobytes())
+            held.clear()
+    if spool.size:
+        for block in held:
+            spool.add(block.T.tobytes())
+        return spool.array(n // 4, np.float32).reshape(-1, channels)
+    return np.concatenate(held, axis=1).T if held else np.empty((0, channels), np.float32)

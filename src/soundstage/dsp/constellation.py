@@ -7,6 +7,7 @@ but chance hardly ever repeats them, so that equal hashes are few among very man
 
 import numpy as np
 
+from soundstage import paged
 from soundstage.dsp.lanes import kernel
 
 # What the 30 bits of a hash hold: the anchor's bin, and of two targets the distances in bins and in
@@ -41,6 +42,19 @@ def _is_peak(S: np.ndarray, t: int, f: int, frames: int, bins: int) -> bool:
 
 
 @kernel
+def _peaks(
+    S: np.ndarray, first: int, stop: int, floor: float, frames: int, bins: int
+) -> np.ndarray:
+    found = np.empty(((stop - first + 1) // 2 * ((S.shape[1] + 1) // 2), 2), np.int64)
+    n = 0
+    for t in range(first, stop):
+        for f in range(S.shape[1]):
+            if S[t, f] > floor and _is_peak(S, t, f, frames, bins):
+                found[n, 0], found[n, 1] = t, f
+                n += 1
+    return found[:n].copy()
+
+
 def peaks(S: np.ndarray, floor: float, frames: int, bins: int) -> np.ndarray:
     """Find what is greatest within a rectangle around it.
 
@@ -53,14 +67,15 @@ def peaks(S: np.ndarray, floor: float, frames: int, bins: int) -> np.ndarray:
     Returns:
         int64 (peaks, 2): frame and bin, sorted. Of equal values the first is the peak.
     """
-    found = np.empty(((len(S) + 1) // 2 * ((S.shape[1] + 1) // 2), 2), np.int64)
-    n = 0
-    for t in range(len(S)):
-        for f in range(S.shape[1]):
-            if S[t, f] > floor and _is_peak(S, t, f, frames, bins):
-                found[n, 0], found[n, 1] = t, f
-                n += 1
-    return found[:n].copy()
+    found = [np.empty((0, 2), np.int64)]
+    for some in paged.blocks(S):
+        # With what a rectangle reaches into on either side.
+        around = S[max(0, some.start - frames) : some.stop + frames]
+        first, stop = min(some.start, frames), min(some.stop, len(S)) - some.start
+        inside = _peaks(around, first, first + stop, floor, frames, bins)
+        inside[:, 0] += some.start - first
+        found.append(inside)
+    return np.concatenate(found)
 
 
 @kernel

@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 import scipy
 
+from soundstage import paged
 from soundstage.dsp.lanes import WIDTH
 from soundstage.dsp.power import Device, power_blocks
 from soundstage.dsp.weigh import Weights, weigh, weights
@@ -50,7 +51,7 @@ def mel_power(
         float32 (bands.total, 1 + n // hop_length).
     """
     frames = 1 + len(y) // hop_length
-    S = np.empty((bands.total, frames), np.float32)
+    S = paged.empty((bands.total, frames), np.float32)
     start = -(n_fft // 2)
     blocks = power_blocks(
         y, _hann(n_fft), start=start, hop=hop_length, frames=frames, device=device
@@ -59,6 +60,7 @@ def mel_power(
         in_bands = np.empty((-(-bands.total // 4) * 4, power.shape[1]), np.float32)
         weigh(*bands.weights, _tiles(power), _tiles(in_bands))
         S[:, span] = in_bands[: bands.total, : span.stop - span.start]
+        paged.release(S)
     return S
 
 
@@ -72,8 +74,14 @@ def decibels(power: np.ndarray, top_db: float | None) -> np.ndarray:
 
     By the natural logarithm, since that is the one that numpy vectorises.
     """
-    np.maximum(power, np.finfo(np.float32).tiny, out=power)
-    np.log(power, out=power)
-    power *= np.float32(10 / np.log(10))
-    floor = -100.0 if top_db is None else max(-100.0, power.max() - np.float32(top_db))
-    return np.maximum(power, np.float32(floor), out=power)
+    greatest = np.float32(-np.inf)
+    for some in paged.blocks(power):
+        part = power[some]
+        np.maximum(part, np.finfo(np.float32).tiny, out=part)
+        np.log(part, out=part)
+        part *= np.float32(10 / np.log(10))
+        greatest = np.maximum(greatest, part.max())
+    floor = -100.0 if top_db is None else max(-100.0, float(greatest - np.float32(top_db)))
+    for some in paged.blocks(power):
+        np.maximum(power[some], np.float32(floor), out=power[some])
+    return power

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import scipy
 
+from soundstage import paged
 from soundstage.dsp.fft import order, rfft, turns
 from soundstage.dsp.lanes import WIDTH, kernel, load, store, transpose
 
@@ -113,6 +114,7 @@ def power_blocks(
             cuts = np.empty((count, n), np.float32)
             windowed(y, first, hop, window, centre, cuts)
             power[:, :count] = _cuda_power(cuts) if device == "cuda" else _exact_power(cuts)
+        paged.release(y)
         yield slice(t, t + count), power
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import PositiveFloat, PositiveInt
 
+from soundstage import paged
 from soundstage.dsp.constellation import BINS, hashes, peaks
 from soundstage.dsp.power import power_blocks
 from soundstage.dsp.stft import hann
@@ -57,9 +58,11 @@ def landmarks(
     if y.size == 0:
         raise ValueError("no samples")
     frames = 1 + (y.size - n_fft) // hop_length if y.size >= n_fft else 0
-    S = np.empty((frames, min(BINS, n_fft // 2)), np.float32)
+    S = paged.empty((frames, min(BINS, n_fft // 2)), np.float32)
     window = hann(n_fft, "float32")
     for span, power in power_blocks(y, window, start=0, hop=hop_length, frames=frames, centre=True):
         S[span] = power[1 : S.shape[1] + 1, : span.stop - span.start].T
-    floor = S.max(initial=0) * 10 ** (-floor_db / 10)
-    return hashes(peaks(S, floor, peak_frames, peak_bins), fan_out)
+        paged.release(S)
+    greatest = max((S[some].max(initial=0) for some in paged.blocks(S)), default=np.float32(0))
+    floor = greatest * 10 ** (-floor_db / 10)
+    return hashes(peaks(S, float(floor), peak_frames, peak_bins), fan_out)

@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
+from soundstage import paged
 from soundstage.dsp.power import power_blocks
 from soundstage.errors import SoundstageError
 
@@ -61,12 +62,15 @@ def psd(
         raise SoundstageError(f"noverlap={noverlap} must be below nperseg={nperseg}; lower it")
     hop = nperseg - noverlap
     frames = (y.size - noverlap) // hop if y.size >= nperseg else 0
-    S = np.empty((nperseg // 2 + 1, frames), np.float32)
+    S = paged.empty((nperseg // 2 + 1, frames), np.float32)
     window = _window(nperseg)
     blocks = power_blocks(y, window, start=0, hop=hop, frames=frames, centre=True, device=device)
     for span, power in blocks:
         np.divide(power[:, : span.stop - span.start], fs, out=S[:, span])
-    S[1 : (nperseg + 1) // 2] *= 2  # negative frequencies; neither 0 nor sr / 2 has one
+        paged.release(S)
+    inner = S[1 : (nperseg + 1) // 2]  # has negative frequencies; 0 and sr / 2 have none
+    for some in paged.blocks(inner):
+        inner[some] *= 2
     return S
 
 

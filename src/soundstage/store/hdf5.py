@@ -15,7 +15,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from soundstage import paged
 from soundstage.store.content import Content
+from soundstage.store.reserved import Reserved
 from soundstage.store.rows import (
     CHECKSUM_LENGTH,
     DTYPES,
@@ -35,11 +37,14 @@ _MOST_AXES = 32
 
 
 def write(
-    rows: Sequence[Row], rejections: Sequence[Rejection], dtype: str, ndim: int
-) -> memoryview:
-    """Return the bytes of a shard of sorted rows."""
+    content: BytesIO | Reserved,
+    rows: Sequence[Row],
+    rejections: Sequence[Rejection],
+    dtype: str,
+    ndim: int,
+) -> None:
+    """Write a shard of sorted rows to an empty file."""
     sizes = np.array([row.array.size for row in rows], np.int64)
-    content = BytesIO()
     with h5py.File(content, "w", libver=("v110", "v110"), track_order=False) as file:
         file.attrs["format"] = FORMAT
         data = file.create_dataset("data", (int(sizes.sum()),), dtype, track_times=False)
@@ -47,7 +52,10 @@ def write(
         # The last row first: the buffer grows once. In many steps it would grow on the heap until
         # it has 32 MB, which the heap then keeps.
         for row, offset in reversed(list(zip(rows, offsets, strict=True))):
-            data[offset : offset + row.array.size] = row.array.ravel()
+            flat = row.array.reshape(-1)
+            for some in paged.blocks(flat):
+                start = offset + some.start
+                data[start : start + len(flat[some])] = flat[some]
         datasets = {
             "key": np.array([row.key for row in rows], _KEY),
             "offset": offsets,
@@ -61,7 +69,6 @@ def write(
             datasets[f"attributes/{name}"] = np.array([row.attributes[name] for row in rows])
         for name, values in datasets.items():
             file.create_dataset(name, data=values, track_times=False)
-    return content.getbuffer()
 
 
 def read(path: Path, status: os.stat_result) -> Content:

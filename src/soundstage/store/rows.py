@@ -8,6 +8,8 @@ from string import hexdigits
 
 import numpy as np
 
+from soundstage import paged
+
 FORMAT = 1
 KEY_LENGTH = 32  # hex digits of a content hash
 CHECKSUM_LENGTH = 16  # hex digits of a row's checksum
@@ -44,12 +46,22 @@ class Rejection:
 
 def checksum(array: np.ndarray) -> str:
     """Return the 16 hex digits of a row's BLAKE2b-64, over its bytes in C order."""
-    return digest(np.ascontiguousarray(array).data)
+    found = hasher()
+    for some in paged.blocks(array) if array.ndim else [...]:
+        found.update(np.ascontiguousarray(array[some]).data)
+    return found.hexdigest()
 
 
 def digest(content: memoryview) -> str:
     """Return the 16 hex digits of the BLAKE2b-64 of some bytes."""
-    return hashlib.blake2b(content, digest_size=CHECKSUM_LENGTH // 2).hexdigest()
+    found = hasher()
+    found.update(content)
+    return found.hexdigest()
+
+
+def hasher() -> hashlib.blake2b:
+    """Return what makes a row's checksum of its bytes, given one block after the other."""
+    return hashlib.blake2b(digest_size=CHECKSUM_LENGTH // 2)
 
 
 def raw(array: np.ndarray) -> memoryview:

@@ -9,15 +9,18 @@ the time, so equal rows give equal files.
 import math
 import os
 from collections.abc import Container, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from soundstage import paged
 from soundstage.errors import SoundstageError
-from soundstage.files import write_bytes
+from soundstage.files import whole_or_not_at_all, write_bytes
 from soundstage.store import hdf5, parquet
 from soundstage.store.regular import open_regular
+from soundstage.store.reserved import reserved
 from soundstage.store.rows import KEY_LENGTH, OWN_COLUMNS, Rejection, Row, checksum, raw
 from soundstage.store.values import Rows, Sure, Values, checked
 
@@ -25,6 +28,7 @@ __all__ = ["KEY_LENGTH", "Rejection", "Row", "Shard", "checksum", "raw", "suffix
 
 # A file of so many bytes is compared as a whole when it is opened: that takes a millisecond.
 SMALL = 2**20
+_MORE = 2**20  # bytes of a shard beside its values
 
 
 def suffix(axes: Sequence[str]) -> str:
@@ -57,10 +61,16 @@ def write(
                 f"got {row.array.dtype} of shape {row.array.shape}"
             )
     if suffix(axes) == ".parquet":
-        content = parquet.write(rows, rejections, dtype, columns)
-    else:
-        content = hdf5.write(rows, rejections, dtype, len(axes))
-    write_bytes(path, content)
+        write_bytes(path, parquet.write(rows, rejections, dtype, columns))
+        return
+    size = sum(row.array.nbytes for row in rows)
+    if size < paged.LARGE:
+        content = BytesIO()
+        hdf5.write(content, rows, rejections, dtype, len(axes))
+        write_bytes(path, content.getbuffer())
+        return
+    with whole_or_not_at_all(path, size) as temporary, reserved(temporary, size + _MORE) as file:
+        hdf5.write(file, rows, rejections, dtype, len(axes))
 
 
 # What h5py and pyarrow raise for a file with wrong bytes in it.
@@ -202,11 +212,11 @@ class Shard:
     def array(self, key: str) -> np.ndarray:
         """Return a key's row as a read-only array; SoundstageError if its bytes are damaged."""
         i = self._position[key]
-        array = np.empty(self.shapes[i], self.dtype)
-        if array.size:
-            self.values().fill(raw(array), self.starts[i])
+        if math.prod(self.shapes[i]):
+            array = self.values().row(i).reshape(self.shapes[i])
         else:  # the checksum of no bytes says nothing of their shape
             self._see_that_it_is_whole()
+            array = np.empty(self.shapes[i], self.dtype)
         array.flags.writeable = False
         return array
 

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from soundstage import paged
 from soundstage.errors import SoundstageError
 from soundstage.store.regular import hexdigest
-from soundstage.store.rows import digest, raw
+from soundstage.store.rows import digest, hasher, raw
 
 
 @dataclass
@@ -89,10 +90,29 @@ class Values(ABC):
 
     def intact(self, i: int) -> bool:
         """Read row i, and tell whether it has the bytes that it was written with."""
+        rows, found = self._rows, hasher()
+        n = rows.ends[i] - rows.starts[i]
+        block = np.empty(min(n, paged.BLOCK), rows.dtype)
+        for start in range(0, n, paged.BLOCK):
+            read = raw(block[: n - start])
+            self.read(read, rows.starts[i] + start)
+            found.update(read)
+        return found.hexdigest() == rows.checksums[i]
+
+    def row(self, i: int) -> np.ndarray:
+        """Return the values of row i (n,), which may lie in a file, see `paged`.
+
+        SoundstageError if they cannot be read, or are damaged.
+        """
         rows = self._rows
-        row = np.empty(rows.ends[i] - rows.starts[i], rows.dtype)
-        self.read(raw(row), rows.starts[i])
-        return digest(raw(row)) == rows.checksums[i]
+        row = paged.empty((rows.ends[i] - rows.starts[i],), rows.dtype)
+        if row.nbytes < paged.LARGE:
+            self.fill(raw(row), rows.starts[i])
+            return row
+        self.check(i)
+        for some in paged.blocks(row):
+            self.read(raw(row[some]), rows.starts[i] + some.start)
+        return row
 
     def check(self, i: int, read: memoryview | None = None) -> None:
         """Check row i unless that was done; `read` are its bytes where they are at hand.
