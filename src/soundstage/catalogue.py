@@ -18,6 +18,7 @@ BESIDE                                  endings of files beside the audio that a
 FILES, SECONDS                          how many files of audio it has, and how long the shortest
                                         and the longest clip are
 FAULTS                                  path -> why that file is known to be broken
+SPLITS                                  the names of the splits that it brings with it
 SOURCE                                  whose the features are that come with it
 supplied(files, metadata)               features that come with it ready-made: feature -> `SUPPLY`
 supplier(feature, columns, root, metadata)   a function from a `name` of those to a clip's array, or

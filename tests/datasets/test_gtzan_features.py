@@ -26,35 +26,71 @@ def write(folder, names, label=None):
     return {path.name: path}
 
 
-def test_a_row_is_a_track_and_the_tenths_of_a_song_are_a_group(tmp_path):
-    metadata = write(tmp_path, ["blues.00000.0.wav", "blues.00000.1.wav", "rock.00007.9.wav"])
+TENTHS = ["blues.00000.0.wav", "blues.00000.1.wav", "rock.00007.0.wav"]
+
+
+def test_a_song_is_a_track_and_its_tenths_are_its_slices(tmp_path, capsys):
+    metadata = write(tmp_path, TENTHS)
     table = gtzan_features.tracks([], metadata, table="3s")
-    assert table.select("track", "path", "genre", "group").rows() == [
-        ("blues.00000.0", "features_3_sec.csv#blues.00000.0.wav", "blues", "blues.00000"),
-        ("blues.00000.1", "features_3_sec.csv#blues.00000.1.wav", "blues", "blues.00000"),
-        ("rock.00007.9", "features_3_sec.csv#rock.00007.9.wav", "rock", "rock.00007"),
+    assert table.select("track", "path", "genre", "group", "song").rows() == [
+        ("blues.00000", "features_3_sec.csv#blues.00000", "blues", "blues.00000", "blues.00000"),
+        ("rock.00007", "features_3_sec.csv#rock.00007", "rock", "rock.00007", "rock.00007"),
     ]
-    assert table["key"].n_unique() == 3
+    assert table["key"].n_unique() == 2
     assert set(table["key"].str.len_chars()) == {32}
+    assert not capsys.readouterr().out
 
 
 def test_the_statistics_are_found_by_the_names_of_their_columns(tmp_path):
-    metadata = write(tmp_path, ["blues.00000.0.wav", "rock.00007.9.wav"])
-    rows = gtzan_features.supplied(pl.DataFrame(), metadata, table="3s")["librosa_stats"]
+    metadata = write(tmp_path, TENTHS)
+    rows = gtzan_features.supplied(pl.DataFrame(), metadata, table="3s")["librosa_stats_slices"]
     keys = gtzan_features.tracks([], metadata, table="3s")["key"]
     assert rows["key"].to_list() == keys.to_list()
-    read = gtzan_features.supplier("librosa_stats", COLUMNS, tmp_path, metadata, table="3s")
-    np.testing.assert_allclose(read(rows["name"][1]), 1 + np.arange(58) / 100)
+    read = gtzan_features.supplier("librosa_stats_slices", COLUMNS, tmp_path, metadata, table="3s")
+    blues, rock = map(read, rows["name"])
+    np.testing.assert_allclose(blues, np.arange(2)[:, None] + np.arange(58) / 100)
+    np.testing.assert_allclose(rock, 2 + np.arange(58)[None] / 100)
     with pytest.raises(SoundstageError, match="lacks the column 'loudness'"):
         gtzan_features.supplier("f", ["loudness"], tmp_path, metadata, table="3s")(rows["name"][0])
 
 
-@pytest.mark.parametrize("names", [["blues.0.wav"], ["polka.00000.wav"], [""]])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["blues.00000.0.wav", "blues.00000.2.wav"], "3: is blues.00000.2 where blues.00000.1 is"),
+        (["rock.00007.0.wav", "blues.00000.0.wav"], "2: is rock.00007.0 where blues.00000.0 is"),
+        (["blues.00000.1.wav", "blues.00000.0.wav"], "2: is blues.00000.1 where blues.00000.0 is"),
+    ],
+)
+def test_another_order_of_tenths_is_said(names, said, tmp_path, capsys):
+    metadata = write(tmp_path, names)
+    gtzan_features.tracks([], metadata, table="3s")
+    assert f"features_3_sec.csv:{said} expected: segments are numbered" in capsys.readouterr().out
+    read = gtzan_features.supplier("f", ["length"], tmp_path, metadata, table="3s")
+    lines = {int(name.split(".")[2]): i for i, name in enumerate(names) if name[:5] == "blues"}
+    assert read("blues.00000")[:, 0].tolist() == [lines[number] for number in sorted(lines)]
+
+
+def test_a_row_that_is_there_twice_is_refused(tmp_path):
+    with pytest.raises(SoundstageError, match=r"features_3_sec\.csv:4: is line 2 again"):
+        gtzan_features.tracks([], write(tmp_path, [*TENTHS[:2], TENTHS[0]]), table="3s")
+
+
+def test_rows_of_the_other_table_are_refused(tmp_path):
+    whole = ["blues.00000.wav", "rock.00007.wav"]
+    with pytest.raises(SoundstageError, match=r"csv:2: .* are named like blues\.00000\.3\.wav"):
+        gtzan_features.tracks([], write(tmp_path, whole), table="3s")
+    (tenths,) = write(tmp_path, TENTHS).values()
+    with pytest.raises(SoundstageError, match=r"csv:2: .* are named like blues\.00000\.wav"):
+        gtzan_features.tracks([], {gtzan_features.TABLES["30s"]: tenths})
+
+
+@pytest.mark.parametrize("names", [["blues.0.0.wav"], ["polka.00000.0.wav"], [""]])
 def test_a_row_that_is_no_song_is_named_with_its_line(names, tmp_path):
     with pytest.raises(SoundstageError, match=r"features_3_sec\.csv:2: "):
         gtzan_features.tracks([], write(tmp_path, names), table="3s")
     with pytest.raises(SoundstageError, match="with the label 'pop'"):
-        gtzan_features.tracks([], write(tmp_path, ["rock.00000.wav"], label="pop"), table="3s")
+        gtzan_features.tracks([], write(tmp_path, ["rock.00000.0.wav"], label="pop"), table="3s")
 
 
 @pytest.mark.parametrize(
@@ -82,11 +118,11 @@ def test_a_row_that_is_no_song_is_named_with_its_line(names, tmp_path):
     ],
 )
 def test_a_damaged_table_is_named(damage, message, tmp_path):
-    metadata = write(tmp_path, ["blues.00000.0.wav", "rock.00007.9.wav"])
+    metadata = write(tmp_path, ["blues.00000.0.wav", "rock.00007.0.wav"])
     (file,) = metadata.values()
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(SoundstageError, match=rf"features_3_sec\.csv{message}"):
-        gtzan_features.supplier("f", COLUMNS, tmp_path, metadata, table="3s")("rock.00007.9.wav")
+        gtzan_features.supplier("f", COLUMNS, tmp_path, metadata, table="3s")("rock.00007")
 
 
 def test_no_table_says_what_to_put_where(tmp_path):
@@ -112,7 +148,7 @@ def test_the_real_table_has_the_published_split():
         _, parts = splits.split(table, split, honest=gtzan_features.HONEST)
         assert dict(parts["part"].value_counts().iter_rows()) == counts
     read = gtzan_features.supplier("librosa_stats", COLUMNS, folder, metadata)
-    golden = dict(zip(COLUMNS, read("blues.00000.au"), strict=True))
+    golden = dict(zip(COLUMNS, read("blues.00000"), strict=True))
     assert golden["length"] == 661_794
     assert golden["tempo"] == 123.046875
     assert golden["chroma_stft_mean"] == pytest.approx(0.35008812)

@@ -23,6 +23,7 @@ LICENCE = (
     "see `track.license` in tracks.csv."
 )
 HONEST = "official"
+SPLITS = ("official",)
 
 # The metadata's folder lies within the audio's or, as its authors have it, beside it.
 _FOLDERS = ("fma_metadata/", "", "../fma_metadata/")

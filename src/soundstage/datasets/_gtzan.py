@@ -49,6 +49,7 @@ _PARTS = {
     "test_stratified.txt": [("stratified", "test")],
 }
 LISTS = tuple(_PARTS)
+SPLITS = ("fault_filtered", "fault_filtered_holdout", "stratified")
 
 
 def song(name: str) -> str | None:

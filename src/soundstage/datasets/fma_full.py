@@ -16,9 +16,9 @@ from pathlib import Path
 import polars as pl
 
 from soundstage.datasets import _fma
-from soundstage.datasets._fma import CITATION, HONEST, LICENCE, METADATA
+from soundstage.datasets._fma import CITATION, HONEST, LICENCE, METADATA, SPLITS
 
-__all__ = ["CITATION", "FILES", "HONEST", "LICENCE", "METADATA"]
+__all__ = ["CITATION", "FILES", "HONEST", "LICENCE", "METADATA", "SPLITS"]
 
 FILES = 106_574
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from soundstage.datasets import _fma, fma_medium
-from soundstage.datasets._fma import CITATION, HONEST, LICENCE, METADATA
+from soundstage.datasets._fma import CITATION, HONEST, LICENCE, METADATA, SPLITS
 
-__all__ = ["CITATION", "FAULTS", "FILES", "HONEST", "LICENCE", "METADATA"]
+__all__ = ["CITATION", "FAULTS", "FILES", "HONEST", "LICENCE", "METADATA", "SPLITS"]
 
 FILES = 106_574
 # As users of the data set have found them: https://github.com/mdeff/fma/issues/49.

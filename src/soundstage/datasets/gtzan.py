@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from soundstage.datasets import _gtzan
-from soundstage.datasets._gtzan import CITATION, HONEST, LICENCE
+from soundstage.datasets._gtzan import CITATION, HONEST, LICENCE, SPLITS
 from soundstage.errors import SoundstageError
 
-__all__ = ["CITATION", "FAULTS", "FILES", "HONEST", "LICENCE", "METADATA", "SECONDS"]
+__all__ = ["CITATION", "FAULTS", "FILES", "HONEST", "LICENCE", "METADATA", "SECONDS", "SPLITS"]
 
 METADATA = _gtzan.LISTS
 FAULTS = {"jazz/jazz.00054.wav": "unreadable in the copies on Kaggle; fine in the original archive"}

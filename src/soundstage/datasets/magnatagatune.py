@@ -40,6 +40,7 @@ LICENCE = "Creative Commons Attribution-NonCommercial-ShareAlike 3.0; the record
 ANNOTATIONS, CLIPS = "annotations_final.csv", "clip_info_final.csv"
 METADATA = (ANNOTATIONS, CLIPS)
 HONEST = "official_folder_clean"
+SPLITS = ("official_folder_clean", "official_folder_full", "tail1635")
 FAULTS = dict.fromkeys(
     (
         "6/norine_braun-now_and_zen-08-gently-117-146.mp3",
