@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 from trained import COLUMNS, NAMES, asked, rows, trained, untrained
 
 from soundstage import fitted
@@ -40,6 +41,42 @@ def test_a_search_leaves_the_arrays_of_the_best(kind):
     np.testing.assert_array_equal(
         asked("svm", kind, arrays, **given)(QUESTIONS), probabilities(pipeline, QUESTIONS)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("sgd", {}),
+        ("svm", {}),
+        ("svm", {"grid": True, "grid_C": (0.1, 1.0), "grid_gamma": (0.01, 0.3)}),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_decisions_are_those_of_predict_and_nothing_between(name, given, kind):
+    given = {"answers": "decision"} | given
+    pipeline, arrays, _ = trained(name, kind, **given)
+    found = asked(name, kind, arrays, **given)(QUESTIONS)
+    expected = pipeline.predict(QUESTIONS)
+    assert set(np.unique(found)) == {0, 1}
+    if kind == "tags":
+        np.testing.assert_array_equal(found, expected)
+    else:
+        np.testing.assert_array_equal(found, np.eye(found.shape[1])[expected])
+
+
+def test_equal_votes_are_decided_as_libsvm_decides_them():
+    """Six classes that are hardly apart often have equally many votes."""
+    rng = np.random.default_rng(0)
+    y = np.tile(np.arange(6), 30)
+    X = 0.1 * rng.normal(size=(6, COLUMNS))[y] + rng.normal(size=(180, COLUMNS))
+    task = Task(COLUMNS, 6)
+    found, plain = {}, SVC().fit(X, y).predict(QUESTIONS - 3)
+    for answers in ("decision", "probability"):
+        pipeline = untrained("svm", multilabel=False, scaler="none", answers=answers)
+        arrays = fitted.take(pipeline.fit(X, y), X, y)
+        found[answers] = fitted.answer(pipeline, arrays, task)(QUESTIONS - 3).argmax(1)
+    np.testing.assert_array_equal(found["decision"], plain)
+    assert (found["probability"] != plain).any()
 
 
 @pytest.mark.parametrize(

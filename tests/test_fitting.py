@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import library
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.preprocessing import MinMaxScaler
 
 from soundstage import checkpoints, views
 from soundstage.errors import SoundstageError
 from soundstage.fitting import fit
-from soundstage.loading import Segments
+from soundstage.loading import Segments, arrays
 from soundstage.params import Component
 from soundstage.store.shards import Row
 
@@ -87,3 +90,29 @@ def test_slices_of_a_group_are_kept_together_while_training(write, tmp_path):
     assert checkpoints.predict(model, train).max(1).mean() < 0.7
     alone = model.fit(*train.batch(range(len(train))), np.arange(len(train)))
     assert alone.predict_proba(train.batch(range(len(train)))[0]).max(1).mean() > 0.9
+
+
+def test_a_scaler_is_fitted_on_all_parts_only_where_that_is_asked_for(write, tmp_path):
+    path = write(lambda row: row)
+    X = {part: arrays(path, part)[0] for part in ("train", "valid", "test")}
+    for scaler_fit, rows in {"train": X["train"], "all": np.concatenate([*X.values()])}.items():
+        component = Component("m", "knn", "stats", {"scaler": "minmax", "scaler_fit": scaler_fit})
+        model, about = fitted(component, path, tmp_path)
+        scaler = MinMaxScaler().fit(rows.astype(np.float64))
+        np.testing.assert_array_equal(model.arrays["scaler.scale"], scaler.scale_)
+        np.testing.assert_array_equal(model.arrays["scaler.min"], scaler.min_)
+        checkpoints.save(model, about, tmp_path / scaler_fit)
+        read, _ = checkpoints.load(tmp_path / scaler_fit)
+        np.testing.assert_array_equal(read.predict_proba(X["test"]), model.predict_proba(X["test"]))
+
+
+def test_rows_that_validate_and_test_count_once_for_a_scaler(write, tmp_path):
+    path = write(lambda row: row)
+    view = views.read(path)
+    again = view.rows.filter(part="test").with_columns(part=pl.lit("valid"))
+    rows = pl.concat([view.rows.filter(pl.col("part") != "valid"), again])
+    views.write(replace(view, rows=rows), path)
+    component = Component("m", "knn", "stats", {"scaler": "standard", "scaler_fit": "all"})
+    model, _ = fitted(component, path, tmp_path)
+    X = np.concatenate([arrays(path, part)[0] for part in ("train", "test")])
+    np.testing.assert_allclose(model.arrays["scaler.mean"], X.mean(0, dtype=np.float64))

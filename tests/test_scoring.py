@@ -7,8 +7,10 @@ import pytest
 
 from soundstage import scoring, views
 from soundstage.errors import SoundstageError
+from soundstage.estimators import Estimator
 from soundstage.loading import Segments
 from soundstage.metrics.predictions import Predictions
+from soundstage.models.knn import knn
 from soundstage.splits import BY_SEGMENT
 from soundstage.store.shards import Row
 
@@ -93,13 +95,35 @@ def test_clips_dealt_by_segment_count_where_they_have_any(counted):
 def test_a_class_whose_only_test_clips_cannot_be_read_is_counted(counted):
     """The split has both genres in every part; the store refuses one of them its test clips."""
     *_, segments, _ = counted("test")
-    assert scoring.warnings(segments.view) == {"unreadable": 1}
+    assert scoring.warnings(segments.view, None) == {"unreadable": 1}
     unread = pl.when((pl.col("track").str.starts_with("reel")) & (pl.col("part") == "test"))
     rows = segments.view.rows.with_columns(reason=unread.then(pl.lit("silent")).otherwise("reason"))
-    assert scoring.warnings(replace(segments.view, rows=rows)) == {
+    assert scoring.warnings(replace(segments.view, rows=rows), None) == {
         "unreadable": 1,
         "missing_class": 1,
     }
+
+
+@pytest.mark.parametrize("name", ["by_segment", "sklearn_rows"])
+def test_clips_with_segments_in_training_and_test_are_counted(counted, name):
+    dealt = counted.parts.with_columns(part=pl.lit(BY_SEGMENT))
+    *_, segments, _ = counted("test", name=name, table=dealt)
+    rows = segments.view.rows.filter(pl.col("reason").is_null())
+    both = rows.filter(part="test").join(rows.filter(part="train"), on="track", how="semi")
+    torn = scoring.warnings(segments.view, None)["torn_clip"]
+    assert 0 < torn == both["track"].n_unique() < 19
+    assert "torn_clip" not in scoring.warnings(counted("test")[2].view, None)
+
+
+@pytest.mark.parametrize(
+    ("scaler", "fit", "found"),
+    [("minmax", "all", 12), ("minmax", "train", None), ("none", "all", None)],
+)
+def test_a_scaler_that_saw_the_test_is_counted(counted, scaler, fit, found):
+    *_, segments, _ = counted("test")
+    model = Estimator(knn(scaler=scaler, scaler_fit=fit), np.full(2, 0.5), False)
+    assert len(segments) == 12
+    assert scoring.warnings(segments.view, model).get("scaled_on_test") == found
 
 
 def test_a_clip_dealt_by_segment_of_which_no_part_has_any_is_an_error(counted):

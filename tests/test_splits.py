@@ -1,5 +1,6 @@
 import polars as pl
 import pytest
+from sklearn.model_selection import train_test_split
 
 from soundstage import splits, tracks
 from soundstage.errors import SoundstageError
@@ -120,6 +121,38 @@ def test_by_segment_deals_each_segment_by_its_shares_and_stays():
         {"train": 0.6, "valid": 0.15, "test": 0.25}, abs=0.02
     )
     assert splits.Parts(name, split, table).of_segments("rock.0.0", 3) == dealt[-180][:3]
+
+
+def rows_of(n, **fields):
+    split = {"name": "sklearn_rows", "seed": 42, "folds": None, "fold": 0} | SHARES | fields
+    dealt = splits.Parts("sklearn_rows", Split(**split), pl.DataFrame()).of_rows(n)
+    drawn = {part: {} for part in splits.PARTS}
+    for row, (part, place) in enumerate(dealt):
+        drawn[part][place] = row
+    return [[of[place] for place in range(len(of))] for of in drawn.values()]
+
+
+def test_sklearn_rows_are_drawn_as_scikit_learn_draws_them_and_in_its_order():
+    assert set(deal(library(), "sklearn_rows")[1]["part"]) == {splits.BY_SEGMENT}
+    train, valid, test = rows_of(9990, valid=0.0, test=0.3)
+    expected = train_test_split(range(9990), test_size=0.3, random_state=42)
+    assert (train, valid, test) == (expected[0], [], expected[1])
+    assert (len(train), len(test)) == (6993, 2997)
+    assert train != sorted(train)
+
+
+def test_sklearn_rows_draw_validation_from_the_rest():
+    parts = rows_of(9986, valid=0.14, test=0.3)  # the segments of paper 004's networks
+    assert [len(part) for part in parts] == [5592, 1398, 2996]
+    assert sorted(row for part in parts for row in part) == list(range(9986))
+    rest, test = train_test_split(range(9986), test_size=0.3, random_state=42)
+    assert parts == [*train_test_split(rest, test_size=0.2, random_state=42), test]
+
+
+@pytest.mark.parametrize(("n", "shares"), [(10, {"test": 0.0}), (1, {}), (3, {"valid": 0.7})])
+def test_sklearn_rows_that_leave_nothing_are_refused(n, shares):
+    with pytest.raises(SoundstageError, match=rf"split 'sklearn_rows' of {n} segments: "):
+        rows_of(n, **shares)
 
 
 def test_the_data_sets_own_split_is_taken_by_name_and_by_honest():

@@ -2,6 +2,7 @@ import library
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.model_selection import train_test_split
 
 from soundstage import views
 from soundstage.errors import SoundstageError
@@ -192,6 +193,25 @@ def test_a_split_by_segment_deals_slices_over_all_parts(fill):
     shares = dict(read["part"].value_counts(normalize=True).iter_rows())
     assert shares == pytest.approx({"train": 0.6, "valid": 0.2, "test": 0.2}, abs=0.08)
     assert sorted(view.rows.filter(track="reel.19")["part"]) == ["test", "train", "valid"]
+
+
+def test_sklearn_rows_deals_all_slices_as_rows_of_one_table(fill):
+    table, parts, rows, rejections = library.make()
+    dealt = parts.table.with_columns(part=pl.lit(BY_SEGMENT))
+    sliced = [Row(r.key, np.zeros((3 + i % 2, 5), np.float32)) for i, r in enumerate(rows)]
+    feature = fill("stats", sliced, axes=("slice", "column"), rejections=rejections)
+    by_row = build(table, Parts("sklearn_rows", parts.split, dealt), feature)
+    every = build(table, parts, feature).rows.filter(pl.col("reason").is_null())
+    names = every.sort("track", "segment").select("track", "segment").rows()
+    test, valid = parts.split.test, parts.split.valid
+    rest, expected = train_test_split(names, test_size=test, random_state=parts.split.seed)
+    assert by_row.part("test").select("track", "segment").rows() == expected
+    train, valid = train_test_split(
+        rest, test_size=valid / (1 - test), random_state=parts.split.seed
+    )
+    assert by_row.part("train").select("track", "segment").rows() == train
+    assert by_row.part("valid").select("track", "segment").rows() == valid
+    assert len(by_row.rows.filter(track="reel.19")) == 3  # quarantined: in each part
 
 
 def test_auto_is_the_genre_where_there_is_one_else_the_tags(whole):

@@ -27,6 +27,11 @@ def _pair(second: np.ndarray) -> np.ndarray:
     return np.stack([1 - second, second], axis=1)
 
 
+def _one_hot(chosen: np.ndarray, task: Task) -> np.ndarray:
+    """Return 1 for the chosen class of each row and 0 for the others, (n, classes)."""
+    return np.eye(task.classes)[chosen.astype(np.intp)]
+
+
 # Lines
 
 
@@ -47,6 +52,16 @@ def _lines(_: Any, arrays: Arrays, task: Task) -> Answer:
         return found[:, 0] if task.scores == 1 else found
 
     return decide
+
+
+def _choose_by_lines(untrained: Any, arrays: Arrays, task: Task) -> Answer:
+    decide = _lines(untrained, arrays, task)
+
+    def choose(X: np.ndarray) -> np.ndarray:
+        found = decide(X)
+        return _one_hot(found > 0 if task.scores == 1 else found.argmax(axis=1), task)
+
+    return choose
 
 
 def _logistic(untrained: LogisticRegression, arrays: Arrays, task: Task) -> Answer:
@@ -165,26 +180,47 @@ def _layout_svc(_: SVC, task: Task) -> dict[str, Slot]:
     }
 
 
-def _svc(untrained: SVC, arrays: Arrays, task: Task) -> Answer:
+def _pairs(untrained: SVC, arrays: Arrays) -> Answer:
+    """Return what gives each row's decision between each two classes, (n, pairs)."""
     vectors, of_class = arrays["vectors"], arrays["of_class"]
     require((of_class >= 0).all() and of_class.sum(dtype=np.int64) == len(vectors), "of_class")
     gamma = float(arrays["gamma"])
     require(gamma > 0 and untrained.gamma in ("scale", gamma), "gamma")
+    return lambda X: _libsvm.decision_function(
+        np.ascontiguousarray(X),
+        np.zeros(len(vectors), np.int32),  # their places among the training rows: not asked
+        vectors,
+        of_class,
+        arrays["coef"],
+        arrays["intercept"],
+        kernel="rbf",
+        gamma=gamma,
+    )
 
-    def decide(X: np.ndarray) -> np.ndarray:
-        pairs = _libsvm.decision_function(
-            np.ascontiguousarray(X),
-            np.zeros(len(vectors), np.int32),  # their places among the training rows: not asked
-            vectors,
-            of_class,
-            arrays["coef"],
-            arrays["intercept"],
-            kernel="rbf",
-            gamma=gamma,
-        )
+
+def _svc(untrained: SVC, arrays: Arrays, task: Task) -> Answer:
+    decide = _pairs(untrained, arrays)
+
+    def settle(X: np.ndarray) -> np.ndarray:
+        pairs = decide(X)
         return -pairs[:, 0] if task.classes == 2 else _votes(pairs, task.classes)
 
-    return decide
+    return settle
+
+
+def _choose_by_votes(untrained: SVC, arrays: Arrays, task: Task) -> Answer:
+    """As `SVC.predict`: the most votes, and of equally many those of the first class."""
+    decide = _pairs(untrained, arrays)
+
+    def choose(X: np.ndarray) -> np.ndarray:
+        pairs = decide(X)
+        votes = np.zeros((len(pairs), task.classes))
+        for column, (i, j) in zip(pairs.T, combinations(range(task.classes), 2), strict=True):
+            votes[:, i] += column > 0
+            votes[:, j] += column <= 0
+        return _one_hot(votes.argmax(axis=1), task)
+
+    return choose
 
 
 def _votes(pairs: np.ndarray, K: int) -> np.ndarray:
@@ -198,9 +234,9 @@ def _votes(pairs: np.ndarray, K: int) -> np.ndarray:
     return votes + decisions / (3 * (np.abs(decisions) + 1))
 
 
-LINES = Kind(_take_lines, _layout_lines, _lines)
-LOGISTIC = LINES._replace(answer=_logistic)
+LINES = Kind(_take_lines, _layout_lines, _lines, _choose_by_lines)
+LOGISTIC = Kind(_take_lines, _layout_lines, _logistic)
 BAYES = Kind(_take_bayes, _layout_bayes, _bayes)
 MLP = Kind(_take_mlp, _layout_mlp, _mlp)
 KNN = Kind(_take_knn, _layout_knn, _knn)
-SVM = Kind(_take_svc, _layout_svc, _svc)
+SVM = Kind(_take_svc, _layout_svc, _svc, _choose_by_votes)

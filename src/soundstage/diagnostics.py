@@ -182,6 +182,16 @@ WARNINGS = {
         "is a part that the given split leaves out, dealt from its training part by group",
         "nothing, or state it too",
     ),
+    # of papers' protocols that leak
+    "torn_clip": Diagnostic(
+        "is how many test clips have other segments in training, so the scores are partly of "
+        "knowing the recording",
+        "see what split.name=song gives",
+    ),
+    "scaled_on_test": Diagnostic(
+        "is how many test segments the model's scaler was fitted on",
+        "set the model's `scaler_fit` to `train`",
+    ),
     # of recordings
     "shared_artist": Diagnostic(
         "is how many test clips have an artist who trains too, so the scores are partly of knowing "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as serialise
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -60,10 +61,18 @@ class Estimator:
             raise ValueError("the training part has no two classes to tell apart")
         return Task(columns, 2, n if n > 1 else 0) if self.multilabel else Task(columns, n)
 
-    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "Estimator":
+    @property
+    def scaled_on_all(self) -> bool:
+        """Whether the scaler is to be fitted on the rows of all parts, a leak of some papers."""
+        return isinstance(self.pipeline[0], FrozenEstimator)
+
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, groups: np.ndarray, everything: np.ndarray | None = None
+    ) -> "Estimator":
         """Train on X (n, columns) and y: (n,) classes, or (n, C) tags of 0 and 1. Return itself.
 
         groups: (n,) of what folds within the training part may not tear apart, see `GroupedFolds`.
+        everything: (m, columns), the rows of all parts, if the scaler is to be fitted on them.
 
         Raises
         ------
@@ -75,6 +84,11 @@ class Estimator:
         y = y[:, learnt].astype(np.int64) if self.multilabel else np.searchsorted(learnt, y)
         y = y[:, 0] if self.multilabel and not task.tags else y
         pipeline = clone(self.pipeline)
+        if self.scaled_on_all:
+            if everything is None:
+                raise ValueError("its scaler is to be fitted on the rows of all parts; give them")
+            scaler = clone(self.pipeline[0].estimator).fit(_numbers(everything))
+            pipeline.set_params(scaler=FrozenEstimator(scaler))
         folds = {k: v for k, v in pipeline.get_params().items() if k.endswith("__cv")}
         pipeline.set_params(**{k: GroupedFolds(v, groups) for k, v in folds.items()})
         with threadpool_limits(1):

@@ -15,6 +15,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -53,7 +54,7 @@ def take(pipeline: Pipeline, X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarr
     Those of the scaler are named `scaler.mean`, those of the classifier `coef`; where each tag has
     a classifier of its own, `0.coef`, `1.coef` ...
     """
-    scaler, classifier = pipeline[0], pipeline[-1]
+    scaler, classifier = _scaler(pipeline), pipeline[-1]
     found = {
         f"scaler.{name}": getattr(scaler, f"{name}_") for name in _SCALERS[type(scaler).__name__]
     }
@@ -74,7 +75,7 @@ def layout(untrained: Pipeline, task: Task) -> dict[str, Slot]:
     SoundstageError
         Nothing is known here of the pipeline's classifier.
     """
-    names = _SCALERS[type(untrained[0]).__name__]
+    names = _SCALERS[type(_scaler(untrained)).__name__]
     found = {f"scaler.{name}": Slot(np.dtype(np.float64), (task.columns,)) for name in names}
     each_tag, model = _classifier(untrained)
     if not each_tag:
@@ -103,7 +104,7 @@ def answer(untrained: Pipeline, arrays: Arrays, task: Task) -> Answer:
         Training cannot have given these arrays.
     """
     each_tag, model = _classifier(untrained)
-    scale = _scale(untrained[0], _of("scaler.", arrays))
+    scale = _scale(_scaler(untrained), _of("scaler.", arrays))
     if not each_tag:
         ask = _answer(model, arrays, task)
         return lambda X: ask(scale(X))
@@ -119,6 +120,11 @@ def answer(untrained: Pipeline, arrays: Arrays, task: Task) -> Answer:
         return pair / pair.sum(axis=1, keepdims=True)
 
     return ask_each
+
+
+def _scaler(pipeline: Pipeline) -> Any:
+    scaler = pipeline[0]
+    return scaler.estimator if isinstance(scaler, FrozenEstimator) else scaler
 
 
 def _classifier(untrained: Pipeline) -> tuple[bool, BaseEstimator]:
@@ -142,7 +148,7 @@ def _scale(scaler: Any, arrays: Arrays) -> Answer:
     return lambda X: X * arrays["scale"] + arrays["min"]
 
 
-# A classifier, or one whose decisions are calibrated by a temperature
+# A classifier, which has probabilities or chooses, or one whose decisions a temperature calibrates
 
 
 def _take(trained: BaseEstimator, X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -161,8 +167,10 @@ def _layout(untrained: BaseEstimator, task: Task) -> dict[str, Slot]:
 
 def _answer(untrained: BaseEstimator, arrays: Arrays, task: Task) -> Answer:
     if not isinstance(untrained, CalibratedClassifierCV):
-        return _kind(untrained).answer(untrained, arrays, task)
-    decide, beta = _answer(untrained.estimator, arrays, task), float(arrays["beta"])
+        kind = _kind(untrained)
+        return (kind.choose or kind.answer)(untrained, arrays, task)
+    decide = _kind(untrained.estimator).answer(untrained.estimator, arrays, task)
+    beta = float(arrays["beta"])
     require(beta > 0, "beta")
 
     def ask(X: np.ndarray) -> np.ndarray:

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from soundstage import checkpoints, training
+import numpy as np
+import polars as pl
+
+from soundstage import checkpoints, training, views
 from soundstage.errors import SoundstageError
 from soundstage.loading import Segments
 from soundstage.params import Component
@@ -33,6 +36,19 @@ def fit(
         return training.train(model, component, view, seed=seed, curves=curves), about
     try:
         X, y = segments.batch(range(len(segments)))
-        return model.fit(X, y, segments.rows["group"].to_numpy()), about
+        everything = _everything(view) if model.scaled_on_all else None
+        return model.fit(X, y, segments.rows["group"].to_numpy(), everything), about
     except ValueError as error:  # often scikit-learn's own words, e.g. of too few of a class
         raise SoundstageError(f"{component.name}: {error}") from error
+
+
+def _everything(view: Path) -> np.ndarray:
+    """Return the rows of all parts, (n, columns); those that validate and test once."""
+    found: dict[tuple[Any, ...], np.ndarray] = {}
+    for part in set(views.read(view).rows.filter(pl.col("reason").is_null())["part"]):
+        segments = Segments(view, part)
+        X, _ = segments.batch(range(len(segments)))
+        found |= dict(
+            zip(segments.rows.select("track", "copy", "segment").iter_rows(), X, strict=True)
+        )
+    return np.stack(list(found.values()))

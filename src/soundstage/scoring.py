@@ -8,6 +8,7 @@ import polars as pl
 
 from soundstage import checkpoints, diagnostics, presence
 from soundstage.errors import SoundstageError
+from soundstage.estimators import Estimator
 from soundstage.evaluation import evaluate
 from soundstage.loading import Segments
 from soundstage.metrics import thresholds
@@ -42,17 +43,17 @@ def score(
     counted: dict[str, Any] = counts(tracks, parts, segments, found["test"])
     heard = segments.view.about.heard.get("test", 1.0)
     counted |= {"heard": heard} if heard < 1 else {}
-    if touching := warnings(segments.view):
+    if touching := warnings(segments.view, model):
         counted["warning"] = touching
     scores = evaluate(found["test"], thresholds=tuned, **evaluation.model_dump())
     return counted | scores, found, tuned
 
 
-def warnings(view: View) -> dict[str, int]:
+def warnings(view: View, model: Any) -> dict[str, int]:
     """Count what touches the scores, by code of `diagnostics.WARNINGS`.
 
-    That is what the model hears of its clips, and which classes a part lacks, as far as its clips
-    can be read.
+    That is what the model hears of its clips, which classes a part lacks, as far as its clips can
+    be read, and what of the test the model has met in training.
     """
     names = view.about.classes
     readable = view.rows.filter(pl.col("reason").is_null())
@@ -63,7 +64,14 @@ def warnings(view: View) -> dict[str, int]:
         labels=pl.col("target").list.eval(pl.element().replace_strict(dict(enumerate(names)))),
     )
     lacking = diagnostics.table(presence.lacking(rows, names))
-    return {**view.about.warnings, **diagnostics.counts(lacking)}
+    torn = set(view.part("test")["track"]) & set(view.part("train")["track"])
+    saw_test = isinstance(model, Estimator) and model.scaled_on_all
+    leaks = {
+        "torn_clip": len(torn),
+        "scaled_on_test": len(view.part("test")) if saw_test else 0,
+    }
+    found = {**view.about.warnings, **diagnostics.counts(lacking), **leaks}
+    return {code: n for code, n in found.items() if n}
 
 
 def predictions(model: Any, about: checkpoints.About, segments: Segments) -> Predictions:

@@ -36,8 +36,11 @@ class Kind(NamedTuple):
         probabilities (n, classes) or (n, tags); of what is calibrated, to decisions (n,) or
         (n, classes). UntrustedFileError where training cannot have given the arrays, which are
         finite and as `layout` says.
+    choose: of a classifier that has decisions and no probabilities, as `answer`, but to 1 for the
+        class that its `predict` names and 0 for the others, (n, classes).
     """
 
     take: Callable[[Any, np.ndarray, np.ndarray], dict[str, np.ndarray]]
     layout: Callable[[Any, Task], dict[str, Slot]]
     answer: Callable[[Any, Arrays, Task], Answer]
+    choose: Callable[[Any, Arrays, Task], Answer] | None = None

@@ -10,6 +10,9 @@ track, key, copy (0 for the clip as it is), segment (a slice's own number; else 
 each clip), start (the segment's first step along the last axis), part, group, reason, checksum,
 target (index of the genre, or of each of its tags)
 
+Rows are in the order of track, part, copy and segment; of the split `sklearn_rows` those of a part
+come in the order in which they are drawn, by which some classic models train otherwise.
+
 What a loader needs to know besides lies in the file's metadata: `View.about`.
 """
 
@@ -17,6 +20,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import islice
 from pathlib import Path
 from statistics import median_low
 from typing import Any, NamedTuple
@@ -27,7 +31,7 @@ from soundstage import cuts, hearing
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.params import Cut, Segment
-from soundstage.splits import BY_SEGMENT, PARTS, Parts
+from soundstage.splits import BY_SEGMENT, PARTS, SKLEARN_ROWS, Parts
 from soundstage.store.read import Feature
 from soundstage.tracks import target_of
 
@@ -89,7 +93,7 @@ class View:
     rows: pl.DataFrame
 
     def part(self, name: str) -> pl.DataFrame:
-        """Return the readable rows of one part, in order of track, copy and segment."""
+        """Return the readable rows of one part, in their order in the view."""
         return self.rows.filter(pl.col("reason").is_null(), part=name)
 
 
@@ -153,7 +157,7 @@ def build(
     clips = _clips(labelled(tracks, target).join(parts.table, on="track"), feature, target, names)
     pieces, said = _pieces(model, feature.index, clips, segment, cut)
     first_axis = feature.index["axes"][0]
-    found = []
+    whole, found = [], []
     shapes: Counter[tuple[int, ...]] = Counter()
     for clip in clips:
         copies, segments, shape = cuts.segments(clip.shape, first_axis, pieces)
@@ -162,14 +166,19 @@ def build(
             reason = "too_short"
         if reason is not None:
             empty = {"copy": 0, "segment": 0, "start": 0, "reason": reason, "checksum": None}
-            found += [clip.common | empty | {"part": part} for part in clip.parts]
+            found += [clip.common | empty | {"part": part, "place": 0} for part in clip.parts]
             continue
-        for (number, start), part in zip(segments, _dealt(clip, parts, segments), strict=True):
+        whole.append((clip, copies, segments, shape))
+    dealt = _dealt(parts, [(clip, segments) for clip, _, segments, _ in whole])
+    for (clip, copies, segments, shape), places in zip(whole, dealt, strict=True):
+        for (number, start), (part, place) in zip(segments, places, strict=True):
             seen = range(copies if part == "train" else 1)
             shapes[shape] += len(seen) if part == "train" else 0
-            one = {"segment": number, "start": start, "part": part, "checksum": clip.checksum}
-            found += [clip.common | one | {"reason": None, "copy": copy} for copy in seen]
-    rows = pl.DataFrame(found, SCHEMA).sort("track", "part", "copy", "segment")
+            one = {"segment": number, "start": start, "part": part, "place": place}
+            one |= {"reason": None, "checksum": clip.checksum}
+            found += [clip.common | one | {"copy": copy} for copy in seen]
+    rows = pl.DataFrame(found, {"place": pl.Int64, **SCHEMA})
+    rows = rows.sort("place", "track", "part", "copy", "segment").drop("place")
     if not shapes.total():
         return _nothing(about, "no training clip can be read, or all are too short")
     # Not the most frequent: of a folder of whole songs, two that chance to be alike would decide.
@@ -219,8 +228,20 @@ def _pieces(
     return cuts.by_default(model, index, training, [n for _, n in lengths], cut)
 
 
-def _dealt(clip: _Clip, parts: Parts, segments: Sequence[tuple[int, int]]) -> list[str]:
-    """Return the part of each segment of a clip."""
+def _dealt(
+    parts: Parts, clips: Sequence[tuple[_Clip, Sequence[tuple[int, int]]]]
+) -> list[list[tuple[str, int]]]:
+    """Return, of each clip and its segments, the part of each, and its place among that part's.
+
+    The place is 0 where segments keep the order of their clips.
+    """
+    if parts.name == SKLEARN_ROWS:
+        rows = iter(parts.of_rows(sum(len(segments) for _, segments in clips)))
+        return [list(islice(rows, len(segments))) for _, segments in clips]
+    return [[(part, 0) for part in _parts_of(clip, parts, segments)] for clip, segments in clips]
+
+
+def _parts_of(clip: _Clip, parts: Parts, segments: Sequence[tuple[int, int]]) -> list[str]:
     if clip.part != BY_SEGMENT:
         return [clip.part] * len(segments)
     dealt = parts.of_segments(clip.common["track"], segments[-1][0] + 1)

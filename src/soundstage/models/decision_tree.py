@@ -20,6 +20,7 @@ def decision_tree(
     seed: int,
     max_depth: PositiveInt | None = None,
     scaler: Literal["standard", "minmax", "none"] = "none",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> one tree (CART, Gini impurity), by default grown until its leaves are pure.
 
@@ -29,6 +30,9 @@ def decision_tree(
 
     seed : settles which of two equally good columns splits; given by the training code
     max_depth : of the tree
-    scaler : see `scaled`; a tree asks for the order of values only, so it has next to no effect
+    scaler, scaler_fit : see `scaled`; a tree asks for the order of values only, so they have next
+        to no effect
     """
-    return scaled(scaler, DecisionTreeClassifier(max_depth=max_depth, random_state=seed))
+    return scaled(
+        scaler, DecisionTreeClassifier(max_depth=max_depth, random_state=seed), scaler_fit
+    )

@@ -19,6 +19,7 @@ def knn(
     *,
     k: PositiveInt = 5,
     scaler: Literal["standard", "minmax", "none"] = "standard",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> the shares of each label among the k nearest training rows (Euclidean).
 
@@ -27,10 +28,10 @@ def knn(
     labels a list of n_outputs arrays (N, 2), as scikit-learn does.
 
     k : neighbours; of equal shares the first label counts
-    scaler : see `scaled`; paper 004 fits "minmax" on the test rows too, which is not done here
+    scaler, scaler_fit : see `scaled`
 
     There is nothing to draw, so no seed. A training part of fewer than k rows is a ValueError of
     `predict_proba`.
     """
     # Brute: exact, and a file of it holds no search tree that would have to be checked.
-    return scaled(scaler, KNeighborsClassifier(k, algorithm="brute", n_jobs=1))
+    return scaled(scaler, KNeighborsClassifier(k, algorithm="brute", n_jobs=1), scaler_fit)

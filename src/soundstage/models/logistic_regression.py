@@ -22,6 +22,7 @@ def logistic_regression(
     C: PositiveFloat = 1.0,
     max_iter: PositiveInt = 100,
     scaler: Literal["standard", "minmax", "none"] = "minmax",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> multinomial logistic regression by L-BFGS.
 
@@ -32,9 +33,9 @@ def logistic_regression(
     multilabel : given by the training code
     C : inverse of the L2 penalty on the weights
     max_iter : steps at most; scikit-learn warns where they do not suffice
-    scaler : see `scaled`; the paper fits "minmax" on the test rows too, which is not done here
+    scaler, scaler_fit : see `scaled`
 
     L-BFGS draws nothing, so there is no seed.
     """
     classifier = LogisticRegression(C=C, max_iter=max_iter)
-    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier)
+    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier, scaler_fit)

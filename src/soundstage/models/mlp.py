@@ -23,6 +23,7 @@ def mlp(
     learning_rate: PositiveFloat = 1e-3,
     max_iter: PositiveInt = 500,
     scaler: Literal["standard", "minmax", "none"] = "standard",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> dense layers with ReLU, then softmax, or a sigmoid a label; Adam, batches of 200.
 
@@ -35,9 +36,9 @@ def mlp(
     learning_rate : Adam's
     max_iter : epochs at most; training ends when the loss falls by less than 1e-4 for ten of them,
         and scikit-learn warns where it does not
-    scaler : see `scaled`
+    scaler, scaler_fit : see `scaled`
     """
     classifier = MLPClassifier(
         hidden, alpha=l2, learning_rate_init=learning_rate, max_iter=max_iter, random_state=seed
     )
-    return scaled(scaler, classifier)
+    return scaled(scaler, classifier, scaler_fit)

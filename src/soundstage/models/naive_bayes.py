@@ -21,6 +21,7 @@ def naive_bayes(
     multilabel: bool,
     var_smoothing: NonNegativeFloat = 1e-9,
     scaler: Literal["standard", "minmax", "none"] = "minmax",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> a Gaussian a column and class, columns taken to be independent.
 
@@ -30,9 +31,9 @@ def naive_bayes(
 
     multilabel : given by the training code
     var_smoothing : share of the largest variance that is added to all
-    scaler : see `scaled`; the paper fits "minmax" on the test rows too, which is not done here
+    scaler, scaler_fit : see `scaled`
 
     There is nothing to draw, so no seed.
     """
     classifier = GaussianNB(var_smoothing=var_smoothing)
-    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier)
+    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier, scaler_fit)

@@ -21,6 +21,7 @@ def random_forest(
     n_estimators: PositiveInt = 1000,
     max_depth: PositiveInt | None = 10,
     scaler: Literal["standard", "minmax", "none"] = "none",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> the mean probability of trees, each grown on a bootstrap sample of the rows.
 
@@ -31,9 +32,10 @@ def random_forest(
     seed : of the samples, and of the columns each split may choose from; given by the training code
     n_estimators : trees
     max_depth : of each tree
-    scaler : see `scaled`; a tree asks for the order of values only, so it has next to no effect
+    scaler, scaler_fit : see `scaled`; a tree asks for the order of values only, so they have next
+        to no effect
     """
     classifier = RandomForestClassifier(
         n_estimators, max_depth=max_depth, random_state=seed, n_jobs=1
     )
-    return scaled(scaler, classifier)
+    return scaled(scaler, classifier, scaler_fit)

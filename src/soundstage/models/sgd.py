@@ -23,8 +23,10 @@ def sgd(
     l2: PositiveFloat = 1e-4,
     max_iter: PositiveInt = 5000,
     scaler: Literal["standard", "minmax", "none"] = "minmax",
+    scaler_fit: Literal["train", "all"] = "train",
+    answers: Literal["decision", "probability"] = "probability",
 ) -> Pipeline:
-    """Scaler -> one hinge-loss line a class, with probabilities that leave its decisions alone.
+    """Scaler -> one hinge-loss line a class, by default with probabilities to its decisions.
 
     Shape: `fit` takes X (N, statistics) and labels (N,), or (N, n_outputs) zeros and ones if
     `multilabel`. `predict_proba` returns (N, n_outputs) float64; columns follow the sorted labels.
@@ -33,8 +35,10 @@ def sgd(
     seed : of the rows' order and the folds of `calibrated`; given by the training code
     l2 : penalty on the squared weights, scikit-learn's alpha
     max_iter : epochs at most; training ends when the loss falls by less than 1e-3 for five of them
-    scaler : see `scaled`; the paper fits "minmax" on the test rows too, which is not done here
+    scaler, scaler_fit : see `scaled`
+    answers : "decision" gives 1 to the class that `predict` names and 0 to the others, as the paper
+        decides; "probability" what `calibrated` makes of the decision values
     """
     line = SGDClassifier(loss="hinge", alpha=l2, max_iter=max_iter, random_state=seed, n_jobs=1)
-    classifier = calibrated(line, seed)
-    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier)
+    classifier = calibrated(line, seed) if answers == "probability" else line
+    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier, scaler_fit)

@@ -29,8 +29,10 @@ def svm(
     grid_C: tuple[PositiveFloat, ...] = (1.0, 10.0, 100.0),
     grid_gamma: tuple[PositiveFloat, ...] = (0.01, 0.03, 0.1),
     scaler: Literal["standard", "minmax", "none"] = "standard",
+    scaler_fit: Literal["train", "all"] = "train",
+    answers: Literal["decision", "probability"] = "probability",
 ) -> Pipeline:
-    """Scaler -> RBF SVC, with probabilities that leave its decisions alone: see `calibrated`.
+    """Scaler -> RBF SVC, by default with probabilities to its decisions: see `calibrated`.
 
     Shape: `fit` takes X (N, statistics) and labels (N,), or (N, n_outputs) zeros and ones if
     `multilabel`, which gives each column a machine of its own. `predict_proba` returns
@@ -41,18 +43,23 @@ def svm(
     gamma : the kernel is exp(-gamma |x - y|^2); "scale" is 1 / (statistics * variance of X)
     grid : choose C and gamma of `grid_C` and `grid_gamma` instead, by accuracy (of a tag: ROC-AUC)
         on three held-out folds of the training part. The scaler knows all of that part.
-    scaler : see `scaled`; paper 004 fits "minmax" on the test rows too, which is not done here
+    scaler, scaler_fit : see `scaled`
+    answers : "decision" gives 1 to the class that `SVC.predict` names and 0 to the others, as the
+        papers decide; "probability" what ranks of tags and means over segments need
 
     One machine a pair of classes, which vote. Equal votes are settled by the decision values, where
-    libsvm takes the first class. The `decision_function_shape="ovo"` of paper 004 names what
-    `decision_function` returns and has no part in the decision, so it is no parameter.
+    libsvm, and so "decision", takes the first class. The `decision_function_shape="ovo"` of paper
+    004 names what `decision_function` returns and has no part in the decision, so it is no
+    parameter.
     """
-    classifier = calibrated(SVC(C=C, gamma=gamma), seed)
+    machine = SVC(C=C, gamma=gamma)
+    classifier = calibrated(machine, seed) if answers == "probability" else machine
     if grid:
+        of = "estimator__" if answers == "probability" else ""
         classifier = GridSearchCV(
             classifier,
-            {"estimator__C": list(grid_C), "estimator__gamma": list(grid_gamma)},
+            {f"{of}C": list(grid_C), f"{of}gamma": list(grid_gamma)},
             scoring="roc_auc" if multilabel else "accuracy",
             cv=StratifiedKFold(FOLDS, shuffle=True, random_state=seed),
         )
-    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier)
+    return scaled(scaler, OneVsRestClassifier(classifier) if multilabel else classifier, scaler_fit)

@@ -22,6 +22,7 @@ def xgboost(
     learning_rate: PositiveFloat = 0.05,
     max_depth: PositiveInt = 6,
     scaler: Literal["standard", "minmax", "none"] = "none",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> boosting (Chen and Guestrin 2016), in each round one tree a class, or a label.
 
@@ -33,7 +34,8 @@ def xgboost(
     n_estimators : rounds
     learning_rate : share of a tree's answer that is added
     max_depth : of each tree; 6 is XGBoost's own
-    scaler : see `scaled`; a tree asks for the order of values only, so it has next to no effect
+    scaler, scaler_fit : see `scaled`; a tree asks for the order of values only, so they have next
+        to no effect
     """
     classifier = XGBClassifier(
         n_estimators=n_estimators,
@@ -42,4 +44,4 @@ def xgboost(
         random_state=seed,
         n_jobs=1,
     )
-    return scaled(scaler, classifier)
+    return scaled(scaler, classifier, scaler_fit)

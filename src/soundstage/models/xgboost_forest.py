@@ -21,6 +21,7 @@ def xgboost_forest(
     n_estimators: PositiveInt = 100,
     max_depth: PositiveInt = 6,
     scaler: Literal["standard", "minmax", "none"] = "none",
+    scaler_fit: Literal["train", "all"] = "train",
 ) -> Pipeline:
     """Scaler -> one round of boosting with a forest a class, or a label.
 
@@ -32,7 +33,8 @@ def xgboost_forest(
         given by the training code
     n_estimators : trees of a forest
     max_depth : of each tree; 6 is XGBoost's own
-    scaler : see `scaled`; a tree asks for the order of values only, so it has next to no effect
+    scaler, scaler_fit : see `scaled`; a tree asks for the order of values only, so they have next
+        to no effect
 
     The paper's objective `multi:softmax` trains the same trees as the default, `multi:softprob`,
     and puts out the class alone.
@@ -40,4 +42,4 @@ def xgboost_forest(
     classifier = XGBRFClassifier(
         n_estimators=n_estimators, max_depth=max_depth, random_state=seed, n_jobs=1
     )
-    return scaled(scaler, classifier)
+    return scaled(scaler, classifier, scaler_fit)
