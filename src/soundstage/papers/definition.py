@@ -1,15 +1,15 @@
 """A paper as a file: its systems, its protocols and the numbers that it prints.
 
 `papers/<key>.yaml` holds one paper. A protocol is a set of parameters; the runs of a protocol
-differ by one of them (`over`: the seeds, the draws or folds of a split). `elsewhere` says the same
-kind of protocol in terms that every data set has, where the paper's own split is a data set's.
+differ by one of them (`over`: the seeds, the draws or folds of a split). Parameters are those of
+params.yaml by their dotted names; `model.` stands for the entry of a system's own model.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -24,11 +24,16 @@ Value = str | int | float | bool | list[int] | None
 class Protocol(Section):
     """How a paper's systems are trained and scored: in words, and as parameters.
 
-    `over` says what its runs differ by: a parameter, or several joined by `+` that take the same
-    values, and the values.
+    `elsewhere` holds besides on a data set that does not bring the protocol's split with it, and
+    says the same kind of protocol in terms that every data set has. `dataset` is the only one that
+    the protocol is for, and no other protocol is for that; `systems` the only ones. `over` says
+    what its runs differ by: a parameter, or several joined by `+` that take the same values, and
+    the values.
     """
 
     says: str
+    dataset: str = ""
+    systems: list[str] = Field(default_factory=list)
     params: dict[str, Value]
     elsewhere: dict[str, Value] = Field(default_factory=dict)
     over: dict[str, list[int]]
@@ -37,15 +42,15 @@ class Protocol(Section):
 class System(Section):
     """One row of a paper's table: a model, and what the paper prints of it by our metric's name.
 
-    `dataset` is its own one where that is not the paper's; `params` always hold, `elsewhere` on
-    any other data set. `derived` follows from what is printed, by arithmetic. A system of which
-    nothing is printed is a control.
+    `dataset` is its own one where that is not the paper's. A protocol's parameters come before its
+    `params`, and those that `under` names for the protocol before both. `derived` follows from what
+    is printed, by arithmetic. A system of which nothing is printed is a control.
     """
 
     model: str
     dataset: str = ""
     params: dict[str, Value] = Field(default_factory=dict)
-    elsewhere: dict[str, Value] = Field(default_factory=dict)
+    under: dict[str, dict[str, Value]] = Field(default_factory=dict)
     printed: dict[str, float] = Field(default_factory=dict)
     derived: dict[str, float] = Field(default_factory=dict)
 
@@ -74,6 +79,16 @@ class Paper(Section):
     also: list[str] = Field(default_factory=list)
     impossible: list[Impossible] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name, system in self.systems.items():
+            for other in system.under.keys() - self.protocols.keys():
+                raise ValueError(f"systems.{name}.under: no protocol {other!r}")
+        for name, protocol in self.protocols.items():
+            for other in set(protocol.systems) - self.systems.keys():
+                raise ValueError(f"protocols.{name}.systems: no system {other!r}")
+        return self
 
     def metrics(self) -> list[str]:
         """Return all metrics of its table, in the order of their first appearance."""

@@ -44,7 +44,7 @@ def table(key: str, paper: Paper) -> list[str]:
     The data sets of its systems come first. A cell is as `page` says.
     """
     lines = [f"## {key}: {paper.title}", ""]
-    lines += ["Its protocols, on its own data set:", ""]
+    lines += ["Its protocols, on its own data sets:", ""]
     lines += [f"* **{name}**: {protocol.says}" for name, protocol in paper.protocols.items()]
     marks = {
         (system, one.metric): _MARKS[i % len(_MARKS)] * (1 + i // len(_MARKS))
@@ -52,6 +52,7 @@ def table(key: str, paper: Paper) -> list[str]:
         for system in one.systems
     }
     own = {paper.dataset, *(system.dataset for system in paper.systems.values())}
+    own |= {protocol.dataset for protocol in paper.protocols.values()}
     there = results.datasets(key)
     for dataset in sorted(there, key=lambda name: (name not in own, name)):
         found = results.read(key, dataset)

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from soundstage import (
 )
 from soundstage.catalogue import known
 from soundstage.errors import SoundstageError
-from soundstage.papers.definition import Paper, Value, chosen
+from soundstage.papers.definition import Paper, Protocol, System, Value, chosen
 from soundstage.params import Component
 from soundstage.store.read import Feature
 
@@ -71,33 +72,72 @@ def runs(
     ----------
     systems, protocols: only these; dataset: another than a system's own; values: instead of those
     that the protocol lists (the seeds, mostly); extra: parameters that override all others.
+
+    Raises
+    ------
+    SoundstageError
+        There is no such system or protocol, or none of these protocols is for the data set.
     """
-    found = []
+    found, known = [], cache(_splits)  # params.yaml is read once
     for one, how in itertools.product(
         chosen("system", systems, paper.systems), chosen("protocol", protocols, paper.protocols)
     ):
         system, protocol = paper.systems[one], paper.protocols[how]
-        home = system.dataset or paper.dataset
-        at = dataset or home
+        at = _at(paper, system, protocol, dataset)
+        if not at or (protocol.systems and one not in protocol.systems):
+            continue
+        lacks = protocol.elsewhere and protocol.params.get("split.name") not in known(at)
         overrides = {
             "dataset": at,
             "model": system.model,
             **paper.params,
             **(paper.at_home if at == paper.dataset else {}),
-            **protocol.params,
-            **({} if at == home else protocol.elsewhere),
             **system.params,
-            **({} if at == home else system.elsewhere),
-            **_of_model(system.model, extra or {}),
+            **protocol.params,
+            **(protocol.elsewhere if lacks else {}),
+            **system.under.get(how, {}),
+            **_of_network(system.model, extra or {}),
         }
+        overrides = {_of_model(system.model, name): value for name, value in overrides.items()}
         for varied, its_values in protocol.over.items():
             found += [
                 Run(key, one, how, at, varied, value, overrides) for value in values or its_values
             ]
+    if not found:
+        told = (
+            f"{', '.join(systems) or 'any system'} under {', '.join(protocols) or 'any protocol'}"
+        )
+        raise SoundstageError(f"paper {key}: has no run of {told} on {dataset or 'its data sets'}")
     return found
 
 
-def _of_model(model: str, extra: Mapping[str, Value]) -> dict[str, Value]:
+def _at(paper: Paper, system: System, protocol: Protocol, dataset: str) -> str:
+    """Return the data set of a run, `dataset` if that is chosen; "" if the protocol is not for it.
+
+    A data set that some protocol is for alone, such as another table of the same music, has no
+    runs of the others: their numbers would not be of what the paper speaks of.
+    """
+    if protocol.dataset:
+        return protocol.dataset if dataset in ("", protocol.dataset) else ""
+    if dataset in {other.dataset for other in paper.protocols.values() if other.dataset}:
+        return ""
+    return dataset or system.dataset or paper.dataset
+
+
+def _splits(dataset: str) -> set[str]:
+    """Return the names of the splits that a data set has: those of all, and those it brings."""
+    entries = params.load().datasets
+    kind = entries[dataset].kind if dataset in entries else dataset
+    own = registry.load("datasets", kind) if kind in registry.names("datasets") else None
+    return {"honest", *splits.SPLITS, *getattr(own, "SPLITS", ())}
+
+
+def _of_model(model: str, name: str) -> str:
+    """Return a parameter's name with that of the system's model in the place of `model.`."""
+    return f"models.{model}.{name.removeprefix('model.')}" if name.startswith("model.") else name
+
+
+def _of_network(model: str, extra: Mapping[str, Value]) -> dict[str, Value]:
     """Let `training.epochs` be that of a network's own entry; other models have none."""
     found = dict(extra)
     if _EPOCHS in found:
