@@ -252,7 +252,8 @@ UNITS = {
 def quantise(y: np.ndarray, dtype: str) -> np.ndarray:
     """Return a waveform in the store's dtype.
 
-    `int8` is PCM-8 (paper 000, section 2.2): clip(round(128 y), -128, 127), halves to even.
+    `int8` is PCM-8 (paper 000, sections 3.1.2 and 3.2.1, which state no rounding):
+    clip(round(128 y), -128, 127), halves to even.
     `int16` is the same with 32768 y and its own range. `float16` takes the nearest of its finite
     numbers, so beyond +-65504 it clips too. `float32` is y itself.
 

@@ -34,7 +34,8 @@ def librosa_stats_slices(
         ValueError: no samples.
         librosa.ParameterError: a sample is infinite or no number.
 
-    Source: GTZAN's `features_3_sec.csv`, the input of paper 004's classic models.
+    Source: GTZAN's `features_3_sec.csv`, the input of the nine classic models in the
+    notebook behind paper 004.
     """
     length = round(slice_seconds * sr)
     slices = [y[i * length : (i + 1) * length] for i in range(y.size // length)] or [y]

@@ -45,7 +45,7 @@ def mel_copies(
         ValueError: no samples.
         SoundstageError: as `mel`.
 
-    Source: paper 002, section III: pitch_factor=1 and noise_factor=1, of whose noise the scale is
+    Source: paper 002, section III-B: pitch_factor=1 and noise_factor=1, of whose noise the scale is
     not printed. A deviation of 1 buries music whose full scale is 1; as a step of 16-bit samples,
     1/32768, it is inaudible.
     """

@@ -29,11 +29,11 @@ def mfcc(
     """Mel-frequency cepstral coefficients, each slice analysed as a clip of its own.
 
     A slice has L = round(slice_seconds · sr) samples and 1 + L // hop_length centred frames:
-    66,150 samples and 130 frames at 22,050 Hz. Paper 004 keeps the segments that give exactly
-    that many frames, so a last slice that lacks at most L % hop_length samples counts as well
-    (its missing samples are the zeros that centring pads with); a shorter remainder is dropped.
-    Hence (n + L % hop_length) // L slices: a GTZAN clip of 661,408 samples (92 short of ten whole
-    slices) has 10, one of 661,344 has 9.
+    66,150 samples and 130 frames at 22,050 Hz. The public tutorial that paper 004 builds on keeps
+    the segments that give exactly that many frames, so a last slice that lacks at most
+    L % hop_length samples counts as well (its missing samples are the zeros that centring pads
+    with); a shorter remainder is dropped. Hence (n + L % hop_length) // L slices: a GTZAN clip of
+    661,408 samples (92 short of ten whole slices) has 10, one of 661,344 has 9.
 
     Args:
         y: float32 (n,), full scale ±1.
@@ -53,7 +53,7 @@ def mfcc(
         ValueError: no samples.
         SoundstageError: a slice shorter than a frame or a hop, or too many coefficients.
 
-    Source: paper 004, its deep models' data; `librosa.feature.mfcc`. The transform is in float32:
+    Source: paper 004, section 4.1 and table 2; `librosa.feature.mfcc`. The transform is in float32:
     the root mean square of the difference to librosa is at most 1e-6 of that of the coefficients.
     """
     if y.size == 0:

@@ -49,7 +49,7 @@ def psd(
         ValueError: no samples, or samples that are not int8.
         SoundstageError: `noverlap` is not below `nperseg`.
 
-    Source: paper 000, the spectrogram input of its 2-D models (all defaults of scipy). The clamp
+    Source: paper 000, section 3.2.1, the input of its 2-D models (all defaults of scipy). The clamp
     `minimum(S, 512) / 512` belongs to the model's input and is not applied here. Computed in
     float32: the root mean square of the difference to scipy in float64 is at most 1e-6 of that of
     the densities.

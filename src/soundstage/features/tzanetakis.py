@@ -68,8 +68,9 @@ def tzanetakis(
         ValueError: no samples.
         SoundstageError: parameters that contradict each other or the sample rate.
 
-    Source: paper 002, its SVM baseline; Tzanetakis and Cook 2002, "Musical genre classification
-    of audio signals", IEEE Transactions on Speech and Audio Processing 10(5), section III.
+    Source: paper 002, sections II-A and IV, its SVM baseline; Tzanetakis and Cook 2002, "Musical
+    genre classification of audio signals", IEEE Transactions on Speech and Audio Processing 10(5),
+    section III.
     """
     if y.size == 0:
         raise ValueError("no samples")

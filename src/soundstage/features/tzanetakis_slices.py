@@ -43,7 +43,7 @@ def tzanetakis_slices(
 
     Raises: as `tzanetakis`.
 
-    Source: paper 002, its SVM baseline: a vector for each 3-s texture window.
+    Source: paper 002, section IV, its SVM baseline: a vector for each 3-s texture window.
     """
     clip = whole.tzanetakis(
         y,

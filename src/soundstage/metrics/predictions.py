@@ -97,7 +97,7 @@ class Predictions:
         )
 
     def votes(self, *, over: float = 0.0) -> "Predictions":
-        """One row a clip, sorted by track: the majority vote of its segments (paper 002).
+        """One row a clip, sorted by track: the majority vote of its segments (paper 002, III-D).
 
         A segment has one vote for each class it chooses. A clip's probability is (votes + mean
         probability of the voters) / (voters + 1): the mean is one more vote, divided, which

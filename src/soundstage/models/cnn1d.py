@@ -1,7 +1,7 @@
 """Sample-based 1D CNN: paper 000, model (a), section 3.2.2, table 3.2.2.
 
-Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .8399, AUC-PR .5271 (table 4.2),
-with 8,638,486 parameters for 465,984 samples (29.1 s at 16 kHz).
+Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .8399, AUC-PR .5271 (table 4.2).
+8,638,486 parameters for 465,984 samples (29.1 s at 16 kHz), a number that the paper does not print.
 """
 
 from functools import partial

@@ -1,7 +1,7 @@
 """Spectrogram 2D CRNN with a GRU: paper 000, model (d-GRU), section 3.2.2, table 3.2.5.
 
 Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .9016, AUC-PR .6508 (table
-4.2), with 694,170 parameters for 129 bins x 2080 frames. It is the paper's best model: the .9032
+4.2). 694,170 parameters for 129 bins x 2080 frames. It is the paper's best model: the .9032
 printed for b-GRU contains an impossible cell.
 """
 

@@ -35,7 +35,8 @@ def mfcc_cnn(
     input_shape : (frames, coefficients), with the text's kernels at least (11, 11); ValueError
         otherwise
     filters, kernels, padding : of the convolutions; "valid" takes kernel - 1 off each axis
-    pools : sides of the pooling windows, which stand two positions apart whatever their size
+    pools : sides of the pooling windows, which stand two positions apart whatever their size; those
+        of the text are not printed, and are of the public tutorial that the paper builds on
     bn_momentum : share of each batch in the running statistics; 0.01 is Keras' default and needs
         hundreds of steps to settle, so take 0.1 for a small data set
     dropout : before the last layer

@@ -1,9 +1,9 @@
 """Support vector machine on a clip's statistics: the baseline of papers 002, 003 and 004.
 
 Printed on GTZAN: 003, table 1: accuracy .683 on 58 statistics of whole songs; the paper states
-neither kernel nor C. 004, table 1: accuracy .75409 on the same statistics of 3-s slices, with
-siblings of each test slice in the training part. 002: F1 .7126 of 3-s slices and .7911 of songs, on
-30 features after Tzanetakis and Cook.
+neither kernel nor C. 004, table 1: accuracy .75409; by the public notebook behind it on the same
+statistics of 3-s slices, with siblings of each test slice in the training part. 002, section IV: F1
+.7126 of 3-s slices and .7911 of songs, on features after Tzanetakis and Cook.
 """
 
 from typing import Literal
@@ -48,8 +48,8 @@ def svm(
         papers decide; "probability" what ranks of tags and means over segments need
 
     One machine a pair of classes, which vote. Equal votes are settled by the decision values, where
-    libsvm, and so "decision", takes the first class. The `decision_function_shape="ovo"` of paper
-    004 names what `decision_function` returns and has no part in the decision, so it is no
+    libsvm, and so "decision", takes the first class. The `decision_function_shape="ovo"` of 004's
+    notebook names what `decision_function` returns and has no part in the decision, so it is no
     parameter.
     """
     machine = SVC(C=C, gamma=gamma)

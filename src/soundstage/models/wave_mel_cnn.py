@@ -1,8 +1,9 @@
-"""Combined CNN on raw audio and its mel spectrogram: paper 001, section 4.3 and figure 3.
+"""Combined CNN on raw audio and its mel spectrogram: paper 001, section 4.3, and its figure.
 
 Printed on FMA-small: accuracy .86, F1 .68 (table 1). Both cannot be those of one decision among
-eight genres; the paper's own losses speak for 42 to 55 % of the clips. 3,833,368 parameters for
-661,500 samples (15 s at 44,100 Hz), of which the paper prints the dense layers' sizes only.
+eight genres; the validation losses of the author's curves, 1.46 to 1.99 at the end, speak for
+half of the clips at best. 3,833,368 parameters for 661,500 samples (15 s at 44,100 Hz). The text
+has one dense layer; four, and their sizes, are from the author's figure 3.
 """
 
 from math import prod

@@ -1,7 +1,8 @@
 """Random forest of XGBoost's on a clip's 58 statistics: paper 004, table 1.
 
-Printed on GTZAN's 3-s slices: accuracy .74741, with siblings of each test slice in the training
-part.
+Printed on GTZAN: accuracy .74741. The paper names the model only; its parameters, and that it was
+scored on 3-s slices with siblings of each in the training part, come from the public notebook
+behind the paper.
 """
 
 from typing import Literal
@@ -36,7 +37,7 @@ def xgboost_forest(
     scaler, scaler_fit : see `scaled`; a tree asks for the order of values only, so they have next
         to no effect
 
-    The paper's objective `multi:softmax` trains the same trees as the default, `multi:softprob`,
+    The notebook's objective `multi:softmax` trains the same trees as the default, `multi:softprob`,
     and puts out the class alone.
     """
     classifier = XGBRFClassifier(

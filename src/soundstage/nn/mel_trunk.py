@@ -25,10 +25,11 @@ def mel_trunk(
 
     Shape: (B, samples) -> (B, 2 * channels), float32
 
-    Paper 001, section 4.2, with the sizes of nnet2 of Zhang, Lei, Xu and Kang 2016, which it
-    follows: the skip runs from behind the first convolution to before the pooling, and each
-    channel's largest and mean value over time stand side by side. `norm` takes the statistics of
-    each band from the training part, or from the clip itself. See `LogMel` for the other arguments.
+    Paper 001, section 4.2, which has a skip and two poolings. That the skip runs from behind the
+    first of three convolutions to before the pooling is from the author's figure, and the sizes are
+    those of nnet2 of Zhang, Lei, Xu and Xing 2016. Each channel's largest and mean value over time
+    stand side by side. `norm` takes the statistics of each band from the training part, or from the
+    clip itself. See `LogMel` for the other arguments.
     """
     scaler = Standardize((n_mels, 1)) if norm == "train" else StandardizeClip()
     return nn.Sequential(
