@@ -10,6 +10,7 @@ from soundstage import checkpoints, training, views
 from soundstage.errors import SoundstageError
 from soundstage.loading import Segments
 from soundstage.params import Component
+from soundstage.splits import PARTS
 
 
 def fit(
@@ -45,7 +46,8 @@ def fit(
 def _everything(view: Path) -> np.ndarray:
     """Return the rows of all parts, (n, columns); those that validate and test once."""
     found: dict[tuple[Any, ...], np.ndarray] = {}
-    for part in set(views.read(view).rows.filter(pl.col("reason").is_null())["part"]):
+    there = set(views.read(view).rows.filter(pl.col("reason").is_null())["part"])
+    for part in (part for part in PARTS if part in there):
         segments = Segments(view, part)
         X, _ = segments.batch(range(len(segments)))
         found |= dict(

@@ -235,7 +235,7 @@ def _dealt(
 
     The place is 0 where segments keep the order of their clips.
     """
-    if parts.name == SKLEARN_ROWS:
+    if parts.name == SKLEARN_ROWS and clips:
         rows = iter(parts.of_rows(sum(len(segments) for _, segments in clips)))
         return [list(islice(rows, len(segments))) for _, segments in clips]
     return [[(part, 0) for part in _parts_of(clip, parts, segments)] for clip, segments in clips]

@@ -110,6 +110,7 @@ def test_the_stratified_split_is_there_where_its_lists_are(replica):
         both = {row["split"] for row in table["splits"].explode().drop_nulls()}
         complete = {"stratified"} if part == "test" else set()
         assert both == {"fault_filtered", "fault_filtered_holdout"} | complete
+    assert both == set(gtzan.SPLITS)
     parts = dict(table.select("track", "splits").iter_rows())
     assert {"split": "stratified", "part": "test"} in parts["jazz.00001"]
     assert {"split": "fault_filtered", "part": "test"} in parts["jazz.00001"]

@@ -110,6 +110,8 @@ def test_a_clip_and_all_that_is_known_of_it(replica):
             {"split": "tail1635", "part": "test"},
         ],
     }
+    brought = {entry["split"] for entry in row(table, 300)["splits"]}
+    assert brought == set(module.SPLITS)
     assert row(table, 58915)["tags"] == []
     assert row(table, 58915)["song"] == row(table, 300)["song"]
     assert row(table, 58915)["path"].startswith("f/american_bach")  # it is missing

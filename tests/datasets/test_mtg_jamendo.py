@@ -44,6 +44,7 @@ def test_tracks_have_their_tags_artist_album_length_and_parts(replica):
     assert table["group"].to_list() == table["artist"].to_list()
     parts = {s["split"]: s["part"] for s in table.row(3, named=True)["splits"]}
     assert parts == {"split-0": "test", **{f"split-{i}": "valid" for i in range(1, 5)}}
+    assert parts.keys() == set(module.SPLITS)
 
 
 def test_tags_are_those_of_the_splits_and_tracks_without_any_are_in_none(replica):

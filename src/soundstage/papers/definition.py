@@ -24,9 +24,9 @@ Value = str | int | float | bool | list[int] | None
 class Protocol(Section):
     """How a paper's systems are trained and scored: in words, and as parameters.
 
-    `elsewhere` holds besides on a data set that does not bring the protocol's split with it, and
-    says the same kind of protocol in terms that every data set has. `dataset` is the only one that
-    the protocol is for, and no other protocol is for that; `systems` the only ones. `over` says
+    `elsewhere` overrides `params` on a data set that lacks the protocol's split, and says the same
+    kind of protocol in terms that every data set has. A protocol with a `dataset` is for that one
+    only, which has no runs of other protocols; one with `systems` is for these only. `over` says
     what its runs differ by: a parameter, or several joined by `+` that take the same values, and
     the values.
     """
@@ -42,9 +42,9 @@ class Protocol(Section):
 class System(Section):
     """One row of a paper's table: a model, and what the paper prints of it by our metric's name.
 
-    `dataset` is its own one where that is not the paper's. A protocol's parameters come before its
-    `params`, and those that `under` names for the protocol before both. `derived` follows from what
-    is printed, by arithmetic. A system of which nothing is printed is a control.
+    `dataset` is its own one where that is not the paper's. A protocol's parameters override its
+    `params`, and those that `under` has for that protocol override both. `derived` follows from
+    what is printed, by arithmetic. A system of which nothing is printed is a control.
     """
 
     model: str
@@ -111,7 +111,9 @@ def load(key: str, folder: Path = FOLDER) -> Paper:
     except YAMLError as error:
         raise SoundstageError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        lines = (
+            ".".join(map(str, e["loc"] or ("paper",))) + f": {e['msg']}" for e in error.errors()
+        )
         raise SoundstageError("\n".join(f"{file}: {line}" for line in lines)) from error
 
 
