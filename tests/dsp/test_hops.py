@@ -25,3 +25,12 @@ def test_is_librosas(name):
     np.testing.assert_allclose(rms, expected, rtol=1e-6)
     expected = librosa.feature.zero_crossing_rate(y, frame_length=N_FFT, hop_length=HOP)[0]
     np.testing.assert_array_equal(crossings, expected)
+
+
+def test_root_mean_square_of_a_mirrored_signal():
+    y = signals()["noise"]
+    around = np.pad(y, N_FFT // 2, mode="reflect")
+    expected = librosa.feature.rms(y=around, frame_length=N_FFT, hop_length=HOP, center=False)[0]
+    mirrored = padded(y, N_FFT, HOP, "reflect")
+    rms, _ = rms_and_crossings(mirrored, y.size, N_FFT, HOP, len(expected))
+    np.testing.assert_allclose(rms, expected, rtol=1e-6)

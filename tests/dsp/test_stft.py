@@ -7,10 +7,11 @@ from soundstage.dsp.stft import frames, stft, supported
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(2048, 512), (1024, 128), (64, 16)])
 @pytest.mark.parametrize("extra", [0, 1, 100])
-def test_is_librosas(n_fft, hop, extra):
+@pytest.mark.parametrize("pad_mode", ["constant", "reflect"])
+def test_is_librosas(n_fft, hop, extra, pad_mode):
     y = np.random.default_rng(0).normal(size=37 * hop + extra).astype(np.float32)
-    expected = librosa.stft(y, n_fft=n_fft, hop_length=hop)
-    tiles = stft(y, n_fft, hop)
+    expected = librosa.stft(y, n_fft=n_fft, hop_length=hop, pad_mode=pad_mode)
+    tiles = stft(y, n_fft, hop, pad_mode)
     assert tiles.n_frames == expected.shape[1]
     found = frames(tiles.re, tiles.n_frames) + 1j * frames(tiles.im, tiles.n_frames)
     np.testing.assert_allclose(found[: tiles.n_bins], expected, rtol=1e-6, atol=1e-6)

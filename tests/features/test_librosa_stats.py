@@ -1,6 +1,10 @@
+import os
+from pathlib import Path
+
 import librosa
 import numpy as np
 import pytest
+import soundfile
 
 from soundstage.features import librosa_stats as module
 from soundstage.features.librosa_stats import COLUMNS, librosa_stats
@@ -66,6 +70,33 @@ def as_people_write_it(y):
         row += [descriptor.mean(), descriptor.var()]
     row.append(np.ravel(librosa.beat.beat_track(y=y, sr=SR)[0])[0])
     for coefficient in librosa.feature.mfcc(y=y, sr=SR):
+        row += [coefficient.mean(), coefficient.var()]
+    return row
+
+
+def as_people_wrote_it(y):
+    """The same with librosa 0.7, in today's words: what it mirrored itself is mirrored before."""
+    around = np.pad(y, 1024, mode="reflect")
+    S = np.abs(librosa.stft(around, center=False))
+    log_mel = librosa.power_to_db(librosa.feature.melspectrogram(S=S**2, sr=SR))
+    descriptors = [
+        librosa.feature.chroma_stft(S=S**2, sr=SR),
+        librosa.feature.rms(y=around, center=False),
+        librosa.feature.spectral_centroid(S=S, sr=SR),
+        librosa.feature.spectral_bandwidth(S=S, sr=SR),
+        librosa.feature.spectral_rolloff(S=S, sr=SR),
+        librosa.feature.zero_crossing_rate(y),
+        *(
+            librosa.util.fix_length(librosa.istft(part), size=y.size)
+            for part in librosa.decompose.hpss(librosa.stft(y, pad_mode="reflect"))
+        ),
+    ]
+    row = [y.shape[0]]
+    for descriptor in descriptors:
+        row += [descriptor.mean(), descriptor.var()]
+    onsets = librosa.onset.onset_strength(S=log_mel, sr=SR, aggregate=np.median)
+    row.append(np.ravel(librosa.beat.beat_track(onset_envelope=onsets, sr=SR)[0])[0])
+    for coefficient in librosa.feature.mfcc(S=log_mel):
         row += [coefficient.mean(), coefficient.var()]
     return row
 
@@ -142,19 +173,56 @@ def test_equals_librosa_as_people_write_it(name):
     assert_near(row, expected)
 
 
+@pytest.mark.filterwarnings("ignore:Trying to estimate tuning from empty frequency set")
+@pytest.mark.parametrize("name", SIGNALS)
+def test_equals_librosa_as_people_wrote_it(name):
+    y = SIGNALS[name]
+    row, expected = librosa_stats(y, SR, convention="librosa-0.7"), as_people_wrote_it(y)
+    assert row[COLUMNS.index("tempo")] == expected[COLUMNS.index("tempo")]
+    assert_near(row, expected)
+
+
+def test_the_public_table_comes_back_from_audio(gtzan_table):
+    path = Path(os.environ["SOUNDSTAGE_REFERENCE"], "gtzan", "audio", "country.00000.wav")
+    if not path.is_file():
+        pytest.skip("SOUNDSTAGE_REFERENCE's gtzan has no audio/country.00000.wav")
+    y, sr = soundfile.read(path, dtype="float32")
+    (printed,) = [r for r in gtzan_table if r["filename"].startswith("country.00000.")]
+    expected = [float(printed[column]) for column in COLUMNS]
+    found = librosa_stats(y, sr, convention="librosa-0.7")
+    np.testing.assert_allclose(found, expected, rtol=2e-6)
+    today = librosa_stats(y, sr)
+    assert np.sum(np.abs(today / expected - 1) > 1e-3) == 12
+
+
+@pytest.mark.parametrize("n", [1, 100, 2048, 30 * 512 - 1])
+def test_a_clip_below_31_frames_by_the_old_convention(n):
+    y = music(1)[:n]
+    row = dict(zip(COLUMNS, librosa_stats(y, SR, convention="librosa-0.7"), strict=True))
+    around = np.pad(y, 1024, mode="reflect")
+    rms = librosa.feature.rms(y=around, center=False)
+    assert row["rms_mean"] == pytest.approx(rms.mean(), rel=1e-6)
+    S = np.abs(librosa.stft(around, center=False))
+    centroid = librosa.feature.spectral_centroid(S=S, sr=SR)
+    assert row["spectral_centroid_mean"] == pytest.approx(centroid.mean(), rel=1e-6)
+    if n < 512:  # one frame, whose middle is the first sample
+        assert row["harmony_var"] == row["perceptr_var"] == 0
+
+
 def test_a_clip_below_31_frames_equals_librosa():
     y = music(1)[: 30 * 512 - 1]
     np.testing.assert_allclose(librosa_stats(y, SR), as_people_write_it(y), rtol=1e-5, atol=1e-7)
 
 
-def test_both_ways_agree(monkeypatch):
+@pytest.mark.parametrize("convention", ["librosa-0.10", "librosa-0.7"])
+def test_both_ways_agree(monkeypatch, convention):
     y = music(4)
     for n_fft, hop_length in ((1024, 256), (2048, 256), (512, 128)):
-        sizes = {"n_fft": n_fft, "hop_length": hop_length}
-        row = librosa_stats(y, SR, **sizes)
+        arguments = {"n_fft": n_fft, "hop_length": hop_length, "convention": convention}
+        row = librosa_stats(y, SR, **arguments)
         with monkeypatch.context() as patch:
             patch.setattr(module, "in_tiles", lambda *_: False)
-            assert_near(row, librosa_stats(y, SR, **sizes))
+            assert_near(row, librosa_stats(y, SR, **arguments))
 
 
 def test_frames_that_tiles_do_not_take():

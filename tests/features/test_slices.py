@@ -20,6 +20,13 @@ def test_a_slice_has_the_statistics_of_its_samples_and_the_rest_is_left_out(y):
     np.testing.assert_array_equal(found[1], librosa_stats(y[3 * SR : 6 * SR], SR))
 
 
+def test_a_slice_is_mirrored_at_its_own_ends(y):
+    found = librosa_stats_slices(y, SR, convention="librosa-0.7")
+    expected = librosa_stats(y[3 * SR : 6 * SR], SR, convention="librosa-0.7")
+    np.testing.assert_array_equal(found[1], expected)
+    assert (found != librosa_stats_slices(y, SR)).any()
+
+
 def test_a_short_clip_is_one_slice(y):
     np.testing.assert_array_equal(librosa_stats_slices(y[:SR], SR)[0], librosa_stats(y[:SR], SR))
 

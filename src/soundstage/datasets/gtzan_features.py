@@ -3,7 +3,8 @@
 They come with the copy of GTZAN on Kaggle, made by librosa. `features_30_sec.csv` has a row a song,
 which is the feature `librosa_stats`. `features_3_sec.csv` has a row a tenth of it, named like
 `blues.00000.3.wav`; the rows of a song are the slices of its `librosa_stats_slices`. In both a
-track is a song.
+track is a song. From audio the columns come back with `convention: librosa-0.7`, as
+`gtzan_stats` and `gtzan_stats_slices` have it in params.yaml.
 """
 
 import csv

@@ -3,10 +3,13 @@
 librosa computes an STFT a descriptor, and spends most of its time in the medians of
 harmonic-percussive separation. Here all descriptors share one spectrogram, laid out so that every
 step works on eight frames or bins at a time; the numbers are librosa's to float32's rounding.
+
+Before 0.10 librosa mirrored a signal at its ends where it now has zeros; up to 0.7 `effects.hpss`
+let the waveforms end at the last frame's middle, and filled them up with zeros.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import librosa
 import numpy as np
@@ -16,7 +19,7 @@ from soundstage.dsp.hops import rms_and_crossings
 from soundstage.dsp.hpss import harmonic
 from soundstage.dsp.lanes import WIDTH
 from soundstage.dsp.spectral_shape import spectral_shape
-from soundstage.dsp.stft import Tiles, frames, padded, stft, supported
+from soundstage.dsp.stft import PadMode, Tiles, frames, padded, stft, supported
 from soundstage.dsp.tempogram import mean_autocorrelation, onset_medians
 from soundstage.dsp.tuning import tuning
 from soundstage.dsp.weigh import Weights, weigh, weights
@@ -31,6 +34,8 @@ _N_CHROMA = 12
 _N_MFCC = 20
 # The medians mirror 30 frames at the end.
 _MIN_FRAMES = 31
+
+Convention = Literal["librosa-0.10", "librosa-0.7"]
 
 
 class ClipDescriptors(NamedTuple):
@@ -53,7 +58,13 @@ def in_tiles(n: int, n_fft: int, hop_length: int) -> bool:
     return supported(n_fft, hop_length) and 1 + n // hop_length >= _MIN_FRAMES
 
 
-def clip_descriptors(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> ClipDescriptors:
+def clip_descriptors(
+    y: np.ndarray,
+    sr: int,
+    n_fft: int,
+    hop_length: int,
+    convention: Convention = "librosa-0.10",
+) -> ClipDescriptors:
     """Return the descriptors of float32 (n,), full scale ±1, where `in_tiles`.
 
     Raises:
@@ -61,10 +72,15 @@ def clip_descriptors(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> Cli
     """
     if not in_tiles(y.size, n_fft, hop_length):
         raise ValueError(f"{y.size} samples in frames of {n_fft}, {hop_length} apart")
-    spectrum = stft(y, n_fft, hop_length)
+    early = convention == "librosa-0.7"
+    pad_mode: PadMode = "reflect" if early else "constant"
+    spectrum = stft(y, n_fft, hop_length, pad_mode)
     n = spectrum.n_frames
     around = padded(y, n_fft, hop_length)
     rms, crossings = rms_and_crossings(around, y.size, n_fft, hop_length, n)
+    if early:
+        around = padded(y, n_fft, hop_length, pad_mode)
+        rms, _ = rms_and_crossings(around, y.size, n_fft, hop_length, n)
     shape = np.empty((len(spectrum.power), 4, WIDTH), np.float32)
     spectral_shape(spectrum.power, spectrum.n_bins, _ROLL_OFF, shape)
     centroid, bandwidth, rolloff, _ = frames(shape, n) * (np.float64(sr) / n_fft)
@@ -76,6 +92,10 @@ def clip_descriptors(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> Cli
     mfcc = frames(_weighed(_cosines(), np.subtract(levels, middle, out=levels)), n)
     mfcc[0] += middle * np.sqrt(np.float32(_N_MELS))
     harmony = harmonic(spectrum, y.size)  # last, as it works in the spectrogram's place
+    percussion = y - harmony
+    if early:
+        end = (n - 1) * hop_length
+        harmony[end:] = percussion[end:] = 0
     return ClipDescriptors(
         chroma,
         rms,
@@ -84,7 +104,7 @@ def clip_descriptors(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> Cli
         rolloff,
         crossings,
         harmony,
-        y - harmony,
+        percussion,
         _tempo(onsets, sr, hop_length),
         mfcc,
     )

@@ -13,7 +13,6 @@ def _sum_up(y: np.ndarray, hop: int, energies: np.ndarray, changes: np.ndarray) 
     """Sum squares and changes of sign (from the sample before) over each hop but the first."""
     lanes = np.empty(WIDTH, np.float32)
     zero, one, edge = spread(0.0), spread(1.0), spread(-_ZERO)
-    energies[0] = changes[0] = 0
     for block in range(1, len(energies)):
         energy = change = spread(0.0)
         for j in range(block * hop, (block + 1) * hop, WIDTH):
@@ -38,14 +37,16 @@ def rms_and_crossings(
 
     Args:
         y: float32, the signal after n_fft / 2 zeros, and zeros after it: frame i starts at sample
-            i * hop_length.
+            i * hop_length. Other samples than zeros around it count in the root mean square; the
+            crossings are wrong then.
         n: samples of the signal.
         n_fft: samples a frame, a multiple of twice the hop.
         hop_length: samples from one frame to the next, a multiple of 8.
         n_frames: number of frames.
     """
-    energies, changes = np.empty((2, len(y) // hop_length))
+    energies, changes = np.zeros((2, len(y) // hop_length))
     _sum_up(y, hop_length, energies, changes)
+    energies[0] = np.square(y[:hop_length]).sum()
     overlap, first, last = n_fft // hop_length, n_fft // 2, n_fft // 2 + n
     # Around the signal librosa counts as if its first and last sample went on.
     below = y < -_ZERO

@@ -1,11 +1,11 @@
 """The short-time Fourier transform as tiles: eight frames side by side.
 
 A tile is an array (bins, 8); frame 8 t + l is lane l of tile t. As `librosa.stft` has it: Hann
-window, frames centred on multiples of the hop, zeros around the signal.
+window, frames centred on multiples of the hop, zeros around the signal, or the signal mirrored.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy
@@ -15,6 +15,8 @@ from soundstage.dsp.lanes import WIDTH, kernel, load, store
 
 # Tiles worked on at a time. 16 frames of 2,048 float64 samples are 256 KiB, which stay in cache.
 CHUNK = 2
+
+PadMode = Literal["constant", "reflect"]
 
 
 class Tiles(NamedTuple):
@@ -59,16 +61,26 @@ def _power(re: np.ndarray, im: np.ndarray, out: np.ndarray) -> None:
             store(out[t], k, a * a + b * b)
 
 
-def padded(y: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
-    """Return `y` with n_fft / 2 zeros before it, and zeros after it to fill the last tile."""
+def padded(
+    y: np.ndarray, n_fft: int, hop_length: int, pad_mode: PadMode = "constant"
+) -> np.ndarray:
+    """Return `y` with n_fft / 2 zeros before it, and zeros after it to fill the last tile.
+
+    `reflect` puts n_fft / 2 samples of the mirrored signal before and after it, of which it must
+    have more.
+    """
     n_tiles = -(-(1 + y.size // hop_length) // WIDTH)
     around = np.zeros((n_tiles + 2) * WIDTH * hop_length, np.float32)
-    around[n_fft // 2 : n_fft // 2 + y.size] = y
+    half, end = n_fft // 2, n_fft // 2 + y.size
+    around[half:end] = y
+    if pad_mode == "reflect":
+        around[:half] = y[half:0:-1]
+        around[end : end + half] = y[-2 : -2 - half : -1]
     return around
 
 
-def stft(y: np.ndarray, n_fft: int, hop_length: int) -> Tiles:
-    """Transform float32 (n,), with a frame size and a hop that are `supported`."""
+def stft(y: np.ndarray, n_fft: int, hop_length: int, pad_mode: PadMode = "constant") -> Tiles:
+    """Transform float32 (n,), with a frame size and a hop that are `supported`; see `padded`."""
     n_frames = 1 + y.size // hop_length
     n_tiles, half = -(-n_frames // WIDTH), n_fft // 2
     bins = -(-(half + 1) // WIDTH) * WIDTH
@@ -80,7 +92,7 @@ def stft(y: np.ndarray, n_fft: int, hop_length: int) -> Tiles:
     # what a pure tone has far from its frequency, and its bandwidth would be that of the noise.
     even, odd = np.empty((2, CHUNK, half, WIDTH))
     window, turns = hann(n_fft, "float64"), fft.turns(n_fft, "float64")
-    around = padded(y, n_fft, hop_length)
+    around = padded(y, n_fft, hop_length, pad_mode)
     for first in range(0, n_tiles, CHUNK):
         some = slice(first, min(first + CHUNK, n_tiles))
         part = slice(0, some.stop - first)

@@ -1,12 +1,18 @@
 """The 58 columns of the public GTZAN feature table."""
 
 import warnings
+from typing import Literal
 
 import librosa
 import numpy as np
 from pydantic import PositiveInt
 
-from soundstage.dsp.clip_descriptors import ClipDescriptors, clip_descriptors, in_tiles
+from soundstage.dsp.clip_descriptors import (
+    ClipDescriptors,
+    Convention,
+    clip_descriptors,
+    in_tiles,
+)
 from soundstage.dsp.moments import moments
 
 UNIT = "by column: samples, Hz, beats per minute, dB or none; squared for a variance"
@@ -35,7 +41,12 @@ COLUMNS: tuple[str, ...] = (
 
 
 def librosa_stats(
-    y: np.ndarray, sr: int, *, n_fft: PositiveInt = 2048, hop_length: PositiveInt = 512
+    y: np.ndarray,
+    sr: int,
+    *,
+    n_fft: PositiveInt = 2048,
+    hop_length: PositiveInt = 512,
+    convention: Literal["librosa-0.10", "librosa-0.7"] = "librosa-0.10",
 ) -> np.ndarray:
     """Mean and variance (of the population) over a clip of librosa's common descriptors.
 
@@ -54,6 +65,10 @@ def librosa_stats(
         sr: sample rate in Hz; 22,050 in the public table.
         n_fft: samples a frame.
         hop_length: samples from one frame to the next.
+        convention: `librosa-0.10`, as librosa computes since that version: zeros around the clip.
+            `librosa-0.7`, as the public table was computed: the clip mirrored at its ends, and the
+            two separated waveforms filled up with zeros behind the last frame's middle. With it
+            the table's columns come back from its audio.
 
     Returns:
         float64 (58,), in the order of `COLUMNS`. A clip shorter than one frame is analysed as it
@@ -70,17 +85,19 @@ def librosa_stats(
         raise ValueError("no samples")
     librosa.util.valid_audio(y)
     describe = clip_descriptors if in_tiles(y.size, n_fft, hop_length) else _by_librosa
-    *descriptors, tempo, mfcc = describe(y, sr, n_fft, hop_length)
+    *descriptors, tempo, mfcc = describe(y, sr, n_fft, hop_length, convention)
     statistics = [moments(x) for x in (*descriptors, *mfcc)]
     n = len(_DESCRIPTORS)
     return np.hstack([y.size, *statistics[:n], tempo, *statistics[n:]]).astype(DTYPE)
 
 
-def _by_librosa(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> ClipDescriptors:
-    # librosa warns of a clip below one frame. Zeros to its right are what centring pads with.
-    padded = librosa.util.fix_length(y, size=max(y.size, n_fft))
-    spectrum = librosa.stft(padded, n_fft=n_fft, hop_length=hop_length)
-    spectrum = spectrum[:, : 1 + y.size // hop_length]
+def _by_librosa(
+    y: np.ndarray, sr: int, n_fft: int, hop_length: int, convention: Convention
+) -> ClipDescriptors:
+    early = convention == "librosa-0.7"
+    # Not by librosa, which warns of a clip below one frame.
+    around = np.pad(y, n_fft // 2, mode="reflect" if early else "constant")
+    spectrum = librosa.stft(around, n_fft=n_fft, hop_length=hop_length, center=False)
     S = np.abs(spectrum)
     power = S**2
     log_mel = librosa.power_to_db(librosa.feature.melspectrogram(S=power, sr=sr))
@@ -88,10 +105,13 @@ def _by_librosa(y: np.ndarray, sr: int, n_fft: int, hop_length: int) -> ClipDesc
         librosa.istft(part, n_fft=n_fft, hop_length=hop_length, length=y.size)
         for part in _hpss(spectrum)
     )
+    if early:
+        end = (spectrum.shape[1] - 1) * hop_length
+        harmony[end:] = perceptr[end:] = 0
     centroid = librosa.feature.spectral_centroid(S=S, sr=sr)
     return ClipDescriptors(
         _chroma(power, sr),
-        librosa.feature.rms(y=y, frame_length=n_fft, hop_length=hop_length),
+        librosa.feature.rms(y=around, frame_length=n_fft, hop_length=hop_length, center=False),
         centroid,
         librosa.feature.spectral_bandwidth(S=S, sr=sr, centroid=centroid),
         librosa.feature.spectral_rolloff(S=S, sr=sr),

@@ -1,5 +1,7 @@
 """The 58 statistics of the public GTZAN table, of each slice of a clip."""
 
+from typing import Literal
+
 import numpy as np
 from pydantic import PositiveFloat, PositiveInt
 
@@ -18,6 +20,7 @@ def librosa_stats_slices(
     slice_seconds: PositiveFloat = 3.0,
     n_fft: PositiveInt = 2048,
     hop_length: PositiveInt = 512,
+    convention: Literal["librosa-0.10", "librosa-0.7"] = "librosa-0.10",
 ) -> np.ndarray:
     """`librosa_stats` of consecutive slices of equal length; a rest shorter than one is left out.
 
@@ -25,7 +28,7 @@ def librosa_stats_slices(
         y: float32 (n,), full scale ±1; a clip shorter than a slice is one slice.
         sr: sample rate in Hz; 22,050 in the public table.
         slice_seconds: length of a slice; 3 in the public table.
-        n_fft, hop_length: see `librosa_stats`.
+        n_fft, hop_length, convention: see `librosa_stats`.
 
     Returns:
         float64 (slices, 58), columns in the order of `COLUMNS`.
@@ -39,6 +42,7 @@ def librosa_stats_slices(
     """
     length = round(slice_seconds * sr)
     slices = [y[i * length : (i + 1) * length] for i in range(y.size // length)] or [y]
+    sizes = {"n_fft": n_fft, "hop_length": hop_length}
     return np.stack(
-        [whole.librosa_stats(part, sr, n_fft=n_fft, hop_length=hop_length) for part in slices]
+        [whole.librosa_stats(part, sr, **sizes, convention=convention) for part in slices]
     )
