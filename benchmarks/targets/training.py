@@ -78,6 +78,35 @@ def _step(kind: str, view: Path, *, rounds: int) -> Line:
     return replace(line, ours=line.ours / n, reference=line.reference / n)
 
 
+def _in_pieces(kind: str, *, samples: int, rounds: int) -> Line:
+    """Measure forward and backward passes of a network against one of its layers in a row."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(-127, 128, (BATCH, samples), dtype=torch.int8, generator=generator)
+    y = torch.arange(BATCH) % CLASSES
+    ours = network(kind, (samples,), {}).train()
+    plain = nn.Sequential(*ours.children())
+    losses = {}
+
+    def step(model: nn.Module) -> None:
+        torch.manual_seed(0)  # of dropout
+        ours.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        losses[model] = loss.item()
+
+    line = paired(
+        f"forward and backward pass of {kind}, batch of {BATCH} of 10 s",
+        lambda: step(ours),
+        "the same layers on the whole batch",
+        lambda: step(plain),
+        target=1.8,
+        rounds=rounds,
+        bound="convolutions, and dropout, which draws for the whole batch to draw the same",
+    )
+    same = "equal" if losses[ours] == losses[plain] else "different"
+    return replace(line, agreement=f"losses {same}")
+
+
 def _loader(what: str, view: Path) -> Line:
     """Measure an epoch of shuffled batches from the store against rows copied from memory."""
     segments = Segments(view, "train")
@@ -107,7 +136,7 @@ def _loader(what: str, view: Path) -> Line:
 
 
 def measure() -> list[Line]:
-    """Measure the loop and the loader."""
+    """Measure the loop, the networks that take batches in pieces, and the loader."""
     torch.set_num_threads(1)
     lines = []
     with tempfile.TemporaryDirectory() as folder:
@@ -118,6 +147,7 @@ def measure() -> list[Line]:
         ]:
             view = store(Path(folder), model, *kind, clips)
             lines.append(_step(model, view, rounds=rounds))
+        lines.append(_in_pieces("cnn1d", samples=160_000, rounds=7))
         for what, name, kind in [
             ("int8 PCM of 30 s", "pcm8", PCM8),
             ("58 columns", "stats", STATS),

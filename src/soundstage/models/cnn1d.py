@@ -12,6 +12,7 @@ from torch import nn
 from soundstage.nn.conv_block import conv_block
 from soundstage.nn.full_scale import FullScale
 from soundstage.nn.keras_init import keras_init
+from soundstage.nn.pieces import InPieces
 
 AXES = ("sample",)  # of its input
 MIN_SAMPLES = 3**9  # nine poolings by 3
@@ -44,7 +45,7 @@ def cnn1d(
     block = partial(
         conv_block, pool=(3,), leaky_slope=leaky_slope, bn_momentum=bn_momentum, dropout=dropout
     )
-    network = nn.Sequential(
+    front = [
         FullScale(),
         block(1, 32),
         block(32, 64),
@@ -53,6 +54,8 @@ def cnn1d(
         block(128, 256),
         block(256, 256),
         block(256, 512),
+    ]
+    rest = [
         block(512, 512, batch_norm=True),
         block(512, 1024, batch_norm=True),
         block(1024, 1024, batch_norm=True, pool=(1,)),
@@ -61,5 +64,5 @@ def cnn1d(
         nn.LeakyReLU(leaky_slope, inplace=True),
         nn.Dropout(head_dropout),
         nn.Linear(100, n_outputs),
-    )
-    return keras_init(network)
+    ]
+    return keras_init(InPieces(front, rest))

@@ -12,6 +12,7 @@ from torch import nn
 from soundstage.nn.conv_block import conv_block
 from soundstage.nn.full_scale import FullScale
 from soundstage.nn.keras_init import keras_init
+from soundstage.nn.pieces import InPieces
 
 AXES = ("sample",)  # of its input
 MIN_SAMPLES = 3**6  # six poolings by 3
@@ -43,18 +44,20 @@ def cnn1d_chunk(
     block = partial(
         conv_block, pool=(3,), leaky_slope=leaky_slope, bn_momentum=bn_momentum, dropout=dropout
     )
-    network = nn.Sequential(
+    front = [
         FullScale(),
         block(1, 16),
         block(16, 16),
         block(16, 32),
         block(32, 64),
         block(64, 128),
+    ]
+    rest = [
         block(128, 128, batch_norm=True),
         block(128, 128, batch_norm=True, pool=(1,), dropout=0.0),
         nn.AdaptiveMaxPool1d(1),
         nn.Flatten(),
         nn.Dropout(head_dropout),
         nn.Linear(128, n_outputs),
-    )
-    return keras_init(network)
+    ]
+    return keras_init(InPieces(front, rest))

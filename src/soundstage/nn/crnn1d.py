@@ -8,6 +8,7 @@ from soundstage.nn.conv_block import conv_block
 from soundstage.nn.full_scale import FullScale
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.last_state import LastState
+from soundstage.nn.pieces import InPieces
 from soundstage.nn.steps import Steps
 
 MIN_SAMPLES = 3**7  # seven poolings by 3
@@ -36,7 +37,7 @@ def crnn1d(
             f"got {input_shape}"
         )
     block = partial(conv_block, pool=(3,), leaky_slope=leaky_slope, dropout=dropout)
-    network = nn.Sequential(
+    front = [
         FullScale(),
         block(1, 32),
         block(32, 64),
@@ -45,11 +46,13 @@ def crnn1d(
         block(128, 256),
         block(256, 256),
         block(256, 512),
+    ]
+    rest = [
         Steps(),
         LastState(cell(512, 256, batch_first=True)),
         nn.Linear(256, 100),
         nn.LeakyReLU(leaky_slope, inplace=True),
         nn.Dropout(head_dropout),
         nn.Linear(100, n_outputs),
-    )
-    return keras_init(network)
+    ]
+    return keras_init(InPieces(front, rest))

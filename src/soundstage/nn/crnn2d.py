@@ -8,6 +8,7 @@ from soundstage.nn.ceiling import Ceiling
 from soundstage.nn.conv_block import conv_block
 from soundstage.nn.keras_init import keras_init
 from soundstage.nn.last_state import LastState
+from soundstage.nn.pieces import InPieces
 from soundstage.nn.steps import Steps
 
 MIN_BINS, MIN_FRAMES = 2**7, 2**4  # seven poolings by 2 in frequency, four in time
@@ -39,17 +40,19 @@ def crnn2d(
     block = partial(
         conv_block, pool=(2, 2), leaky_slope=leaky_slope, bn_momentum=bn_momentum, dropout=dropout
     )
-    network = nn.Sequential(
+    front = [
         Ceiling(psd_ceiling),
         block(1, 16),
         block(16, 16),
         block(16, 32),
         block(32, 64),
         block(64, 128, pool=(2, 1)),
+    ]
+    rest = [
         block(128, 128, pool=(2, 1), batch_norm=True),
         block(128, 128, pool=(2, 1), batch_norm=True),
         Steps(),
         LastState(cell(128 * (input_shape[0] // MIN_BINS), 256, batch_first=True)),
         nn.Linear(256, n_outputs),
-    )
-    return keras_init(network)
+    ]
+    return keras_init(InPieces(front, rest))

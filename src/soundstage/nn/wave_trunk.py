@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from soundstage.nn.pieces import InPieces
 from soundstage.nn.standardize import StandardizeClip
 
 
@@ -27,17 +28,10 @@ def wave_trunk(
     channels = 1
     for i, pool in enumerate(pools):
         units, size = filters * 2**i, kernel - 2 * i
-        block = nn.Sequential(nn.Conv1d(channels, units, size, padding="same"))
+        front: list[nn.Module] = [nn.Conv1d(channels, units, size, padding="same")]
         if middle_relu:
-            block.append(nn.ReLU(inplace=True))
-        block.extend(
-            [
-                nn.Conv1d(units, units, size, padding="same"),
-                nn.MaxPool1d(pool),
-                nn.BatchNorm1d(units),
-                nn.ReLU(inplace=True),
-            ]
-        )
-        network.append(block)
+            front.append(nn.ReLU(inplace=True))
+        front += [nn.Conv1d(units, units, size, padding="same"), nn.MaxPool1d(pool)]
+        network.append(InPieces(front, [nn.BatchNorm1d(units), nn.ReLU(inplace=True)]))
         channels = units
     return network.append(nn.Flatten())
