@@ -11,7 +11,7 @@ class Printed:
     """Counts and shapes for `n_outputs` classes and the arguments that have no default."""
 
     input_shape: tuple[int, ...]
-    parameters: int
+    parameters: int  # with the second bias vectors of torch's RNN and LSTM, which stay zero
     outputs: dict[str, tuple[int, ...]]  # submodule -> its output's shape, without the batch
     dropouts: list[float]
     demo_shape: tuple[int, ...]  # 10 s, or a slice of it
@@ -19,7 +19,7 @@ class Printed:
     overfit_shape: tuple[int, ...]
     signal: Literal["wave", "bins", "columns"]  # along what the classes of the tests differ
     dtype: torch.dtype = torch.float32
-    keras_parameters: int | None = None  # where it differs
+    keras_parameters: int | None = None  # those that are trained, where there are fewer
     keras: bool = True  # published in Keras; else in torch
     learning_rate: float = 1e-3
     n_outputs: int = 10

@@ -186,6 +186,14 @@ def test_every_parameter_of_every_component_stands_in_the_file(change):
     assert loaded.top.training.model_fields_set == params.Shared.model_fields.keys()
 
 
+def test_adams_epsilon_is_that_of_the_papers_library(change):
+    """Paper 001 was done with torch, the others with Keras."""
+    networks = [m for m in change().models.values() if m.training]
+    torchs = {m.name for m in networks if m.training.eps == 1e-8}
+    assert torchs == {"wave_cnn", "mel_rescnn", "wave_mel_cnn"}
+    assert {m.training.eps for m in networks} == {1e-7, 1e-8}
+
+
 @pytest.fixture
 def trainings(tmp_path):
     """Return a function that loads a section `training` and more in the entry of stats_cnn."""

@@ -102,7 +102,7 @@ def train_epoch(
 def train(
     model: nn.Module, component: Component, view: Path, *, seed: int, curves: Path
 ) -> nn.Module:
-    """Train with Adam (eps 1e-7, as Keras has it), as `component.training` says.
+    """Train with Adam as `component.training` says.
 
     After each epoch all that the next one needs is kept, so that a run that was killed goes on
     where it was, also as a queued experiment: see `resume`.
@@ -143,7 +143,7 @@ def train(
     optimiser = torch.optim.Adam(
         model.parameters(),
         lr=training.learning_rate,
-        eps=1e-7,
+        eps=training.eps,
         weight_decay=training.weight_decay,
         fused=on_gpu,
     )

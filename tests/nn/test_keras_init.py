@@ -52,6 +52,13 @@ def test_lstm_forgets_by_sigmoid_of_one():
     assert not lstm.bias_hh_l0.any()
 
 
+@pytest.mark.parametrize(("kind", "vectors"), [(nn.RNN, 1), (nn.LSTM, 1), (nn.GRU, 2)])
+def test_as_many_bias_vectors_are_trained_as_keras_has(kind, vectors):
+    rnn = keras_init(kind(3, 5, num_layers=2))
+    trained = [name for name, p in rnn.named_parameters() if "bias" in name and p.requires_grad]
+    assert trained == [f"bias_{name}_l{i}" for i in (0, 1) for name in ("ih", "hh")[:vectors]]
+
+
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
 def test_other_recurrent_biases_are_zero(kind):
     rnn = keras_init(kind(3, 5))

@@ -111,6 +111,19 @@ def test_gradients_are_clipped(view, tmp_path):
     np.testing.assert_allclose(norms, 0.01, rtol=1e-3)
 
 
+def test_adams_epsilon_is_the_networks(view, tmp_path):
+    found = []
+    handle = register_optimizer_step_pre_hook(
+        lambda optimiser, *_: found.append(optimiser.param_groups[0]["eps"])
+    )
+    try:
+        fitted(STATS_CNN, view(), tmp_path, epochs=1)
+        fitted(STATS_CNN, view(), tmp_path, epochs=1, eps=1e-8)
+    finally:
+        handle.remove()
+    assert list(dict.fromkeys(found)) == [1e-7, 1e-8]
+
+
 def test_weights_decay(view, tmp_path):
     def size(**options):
         found = weights(view(), tmp_path, epochs=3, keep="last", **options)

@@ -2,8 +2,8 @@
 
 Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .3855, AUC-PR .3079 (table 4.2);
 it finds no clip of any tag, so the training failed (213 steps, a learning rate of 1e-3, and no
-bound on the gradient's norm). 1,584,662 parameters; Keras counts 1,583,638, because its LSTM has
-one bias vector where torch's has two.
+bound on the gradient's norm). 1,583,638 trained parameters, as Keras counts them; the second bias
+vector of torch's LSTM stays zero.
 """
 
 from pydantic import NonNegativeFloat

@@ -1,8 +1,8 @@
 """Sample-based 1D CRNN with a plain RNN: paper 000, model (b-RNN), section 3.2.2, table 3.2.3.
 
 Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .7222, AUC-PR .3456 (table 4.2);
-for six of the tags it finds no clip at all. 993,302 parameters; Keras counts 993,046, because its
-SimpleRNN has one bias vector where torch's has two.
+for six of the tags it finds no clip at all. 993,046 trained parameters, as Keras counts them; the
+second bias vector of torch's RNN stays zero.
 """
 
 from pydantic import NonNegativeFloat

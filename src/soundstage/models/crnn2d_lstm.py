@@ -1,8 +1,8 @@
 """Spectrogram 2D CRNN with an LSTM: paper 000, model (d-LSTM), section 3.2.2, table 3.2.5.
 
 Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .8735, AUC-PR .5745 (table 4.2).
-792,986 parameters for 129 bins x 2080 frames; Keras counts 791,962, because its LSTM has one bias
-vector where torch's has two.
+791,962 trained parameters for 129 bins x 2080 frames, as Keras counts them; the second bias vector
+of torch's LSTM stays zero.
 """
 
 from pydantic import NonNegativeFloat, PositiveFloat

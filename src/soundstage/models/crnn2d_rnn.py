@@ -1,8 +1,8 @@
 """Spectrogram 2D CRNN with a plain RNN: paper 000, model (d-RNN), section 3.2.2, table 3.2.5.
 
 Printed on MagnaTagATune's ten most frequent tags: mean AUC-ROC .8244, AUC-PR .4990 (table 4.2).
-496,538 parameters for 129 bins x 2080 frames; Keras counts 496,282, because its SimpleRNN has one
-bias vector where torch's has two.
+496,282 trained parameters for 129 bins x 2080 frames, as Keras counts them; the second bias vector
+of torch's RNN stays zero.
 """
 
 from pydantic import NonNegativeFloat, PositiveFloat

@@ -128,13 +128,15 @@ class Shared(Section):
 
     `keep`: the epoch of the lowest validation loss, or the last, as several papers do. `patience`:
     so many epochs after the best one training ends; 0: never early. `weight_decay`: Adam's L2.
-    `clip_norm`: what longer gradients are shortened to; 0: nothing. `precision` and `compile` act
-    on a GPU only. `data`: where a part of a view is held while training, see `batches.Batches`.
+    `eps`: Adam's, 1e-7 in Keras and 1e-8 in torch. `clip_norm`: what longer gradients are
+    shortened to; 0: nothing. `precision` and `compile` act on a GPU only. `data`: where a part of a
+    view is held while training, see `batches.Batches`.
     """
 
     keep: Literal["best", "last"] = "best"
     patience: NonNegativeInt = 0
     weight_decay: NonNegativeFloat = 0.0
+    eps: PositiveFloat = 1e-7
     clip_norm: NonNegativeFloat = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
