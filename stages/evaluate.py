@@ -39,7 +39,7 @@ def main(params: Params) -> None:
         ),
         paths.PREDICTIONS,
     )
-    curves.write(found["test"], paths.PLOTS)
+    curves.write(found["test"], paths.PLOTS, vote_over=params.top.evaluation.vote_over)
     offline.write_bundle(paths.kept() / "vega.js")
 
 

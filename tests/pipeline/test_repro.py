@@ -50,7 +50,8 @@ def test_predictions_and_plots_are_there(finished):
     data = finished.root / "data"
     predictions = pl.read_parquet(data / "predictions.parquet")
     assert len(predictions.filter(part="test")) == metrics(finished)["n_scored"]
-    assert {p.name for p in (data / "plots").iterdir()} == {"confusion.csv", "roc.csv", "pr.csv"}
+    plots = {"confusion", "confusion_votes", "confusion_segments", "roc", "pr"}
+    assert {p.name for p in (data / "plots").iterdir()} == {f"{name}.csv" for name in plots}
 
 
 def test_git_is_clean_after_a_run(finished):

@@ -48,7 +48,7 @@ def step_area(recall, precision):
 
 def test_confusion_of_genres_counts_clips(rng):
     found = predictions(rng)
-    frame = curves.confusion(found)
+    frame = curves.confusion(found.clips())
     clips = found.clips()
     expected = confusion_matrix(clips.y_true, clips.probability.argmax(axis=1))
     assert frame["count"].to_numpy().reshape(3, 3).tolist() == expected.tolist()
@@ -56,9 +56,32 @@ def test_confusion_of_genres_counts_clips(rng):
     assert frame["predicted"].to_list() == list(CLASSES) * 3
 
 
+def test_confusion_is_of_clips_of_votes_and_of_segments(tmp_path):
+    """The first clip is rock by two votes of three, and jazz by its mean probability."""
+    rock, sure = [0.1, 0.5, 0.4], [0.0, 0.0, 1.0]
+    found = Predictions(
+        track=np.array(["a", "a", "a", "b", "b", "b"]),
+        segment=np.array([0, 1, 2, 0, 1, 2]),
+        group=np.array(["a", "a", "a", "b", "b", "b"]),
+        y_true=np.array([1, 1, 1, 2, 2, 2]),
+        probability=np.array([rock, rock, sure, sure, sure, sure]),
+        classes=CLASSES,
+        train_shares=np.full(3, 1 / 3),
+    )
+    curves.write(found, tmp_path)
+    tables = {path.stem: pl.read_csv(path) for path in tmp_path.glob("confusion*.csv")}
+    counts = {name: table["count"].to_numpy().reshape(3, 3) for name, table in tables.items()}
+    assert counts["confusion"].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 1]]
+    assert counts["confusion_votes"].tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert counts["confusion_segments"].tolist() == [[0, 0, 0], [0, 2, 1], [0, 0, 3]]
+    curves.write(found, tmp_path, vote_over=0.6)  # only the third segment is that sure
+    votes = pl.read_csv(tmp_path / "confusion_votes.csv")["count"].to_numpy().reshape(3, 3)
+    assert votes.tolist() == counts["confusion"].tolist()
+
+
 def test_confusion_of_tags_has_four_cells_a_tag(rng):
     found = predictions(rng, multi_label=True)
-    frame = curves.confusion(found)
+    frame = curves.confusion(found.clips())
     clips = found.clips()
     expected = multilabel_confusion_matrix(clips.y_true, clips.probability >= 0.5)
     assert frame["count"].to_numpy().reshape(3, 2, 2).tolist() == expected.tolist()
@@ -151,9 +174,15 @@ def test_writes_equal_bytes(rng, tmp_path):
     for folder in ("one", "two"):
         curves.write(found, tmp_path / "new" / folder)
     files = sorted((tmp_path / "new" / "one").iterdir())
-    assert [file.name for file in files] == ["confusion.csv", "pr.csv", "roc.csv"]
+    assert [file.name for file in files] == [
+        "confusion.csv",
+        "confusion_segments.csv",
+        "confusion_votes.csv",
+        "pr.csv",
+        "roc.csv",
+    ]
     for file in files:
         assert file.read_bytes() == (tmp_path / "new" / "two" / file.name).read_bytes()
-    assert files[2].read_text().splitlines()[:2] == ["fpr,tpr,class", "0.000000,0.000000,not rock"]
-    read = pl.read_csv(files[2])
+    assert files[-1].read_text().splitlines()[:2] == ["fpr,tpr,class", "0.000000,0.000000,not rock"]
+    read = pl.read_csv(files[-1])
     assert read.shape == curves.roc(found).shape

@@ -107,6 +107,6 @@ def test_dvc_page_needs_no_network(tmp_path, rng):
     for name in ("roc", "pr"):
         assert drawn[name].count('aria-roledescription="line mark"') == 4
         assert all(f">{word}</text>" in drawn[name] for word in ("reel", "polka", "macro"))
-    counts = curves.confusion(found)["count"].to_list()
+    counts = curves.confusion(found.clips())["count"].to_list()
     cells = re.findall(r'aria-roledescription="text mark"[^>]*>(\d+)</text>', drawn["confusion"])
     assert sorted(map(int, cells)) == sorted(counts)

@@ -1,4 +1,6 @@
-"""Plot data of a model's clip-level predictions, as flat tables for ``dvc plots``.
+"""Plot data of a model's predictions, as flat tables for ``dvc plots``.
+
+Curves are of clips, confusion is of clips, of votes and of segments: papers print either.
 
 The charts are drawn by ``.dvc/plots/confusion.json`` and ``.dvc/plots/curves.json``: DVC's own
 line template smooths curves and has no colour a class, and its confusion template counts rows,
@@ -18,22 +20,21 @@ MACRO = "macro"  # name of the mean curve
 GRID = np.linspace(0, 1, 101)  # where curves are averaged
 
 
-def confusion(predictions: Predictions) -> pl.DataFrame:
-    """Columns actual, predicted (str), count (int): how many clips fall into each cell.
+def confusion(found: Predictions) -> pl.DataFrame:
+    """Columns actual, predicted (str), count (int): how many rows fall into each cell.
 
-    Single-label: C x C cells, zeros included. Multi-label: four cells a tag: the clips that
+    Single-label: C x C cells, zeros included. Multi-label: four cells a tag: the rows that
     carry it ("rock: present") and those that do not ("rock: absent"), by what was predicted.
     """
-    clips = predictions.clips()
     rows: list[tuple[str, str, int]] = []
-    for name, truth, chosen in zip(clips.classes, clips.truth.T, clips.chosen.T, strict=True):
-        if clips.multi_label:
+    for name, truth, chosen in zip(found.classes, found.truth.T, found.chosen.T, strict=True):
+        if found.multi_label:
             for actual, carries in ((f"{name}: absent", ~truth), (f"{name}: present", truth)):
                 rows.append((actual, "absent", (carries & ~chosen).sum()))
                 rows.append((actual, "present", (carries & chosen).sum()))
         else:
-            counts = clips.chosen[truth].sum(axis=0)
-            rows += [(name, *cell) for cell in zip(clips.classes, counts, strict=True)]
+            counts = found.chosen[truth].sum(axis=0)
+            rows += [(name, *cell) for cell in zip(found.classes, counts, strict=True)]
     schema = {"actual": pl.String, "predicted": pl.String, "count": pl.Int64}
     return pl.DataFrame(rows, schema, orient="row")
 
@@ -76,11 +77,16 @@ def precision_recall(predictions: Predictions) -> pl.DataFrame:
     return _frame(curves, "recall", "precision")
 
 
-def write(predictions: Predictions, folder: Path) -> None:
-    """Write confusion.csv, roc.csv and pr.csv; equal predictions give equal bytes."""
+def write(predictions: Predictions, folder: Path, *, vote_over: float = 0.0) -> None:
+    """Write roc.csv and pr.csv of clips, and confusion.csv, with _votes and _segments beside it.
+
+    Equal predictions give equal bytes. `vote_over`: see `Predictions.votes`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in {
-        "confusion": confusion(predictions),
+        "confusion": confusion(predictions.clips()),
+        "confusion_votes": confusion(predictions.votes(over=vote_over)),
+        "confusion_segments": confusion(predictions),
         "roc": roc(predictions),
         "pr": precision_recall(predictions),
     }.items():
