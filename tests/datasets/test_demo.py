@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from soundstage import audio
-from soundstage.datasets import _render, _scores, demo, demo30
+from soundstage.datasets import _render, _scores, demo
 from soundstage.errors import SoundstageError
 
 SECONDS = 3.0
@@ -201,13 +201,6 @@ def test_too_many_clips_are_refused(tmp_path):
     with pytest.raises(SoundstageError, match=r"slipjig make \d+ clips; choose \d+ or less"):
         demo.fetch(tmp_path, tmp_path, {}, clips_per_style=200)
     assert not list(tmp_path.iterdir())
-
-
-def test_demo30_renders_the_same_with_its_own_defaults(rendered, tmp_path):
-    demo30.fetch(tmp_path, tmp_path, {}, clips_per_style=1, seconds=SECONDS)
-    assert contents(tmp_path).items() <= contents(rendered).items()
-    assert demo30.fetch.__kwdefaults__ == {"clips_per_style": 10, "seconds": 30.0, "seed": 0}
-    assert demo30.tracks is demo.tracks
 
 
 @pytest.mark.parametrize("program", sorted(demo._PROGRAMS.values()))

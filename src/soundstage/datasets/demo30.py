@@ -13,8 +13,9 @@ beside the audio lists what is planted; the table of tracks does not, and no mod
 is a piece, so repetitions and the like share it; only the split `artist` keeps the artist together
 too, and so it is the honest one.
 
-With `fresh`, there are other pieces, by other players, with nothing planted: of each style a third
-of all pieces is kept for these. No clip of theirs ever trains, so a model's score on them is true.
+With `fresh`, there are other pieces, by other players: of each style a third of all pieces is kept
+for these. They are drawn alike, but no two are of one piece or player, and every label is right. As
+none of them is in the data set without `fresh`, what a model trained on that scores here is true.
 """
 
 import json
@@ -96,7 +97,7 @@ def fetch(
     Parameters
     ----------
     clips_per_style, seconds, seed : see `demo.fetch`; there are ten styles here.
-    fresh : other pieces than without it, with nothing planted.
+    fresh : other pieces than without it, none of which is planted.
 
     Files are MP3 or 16-bit WAV, as many mono as stereo, at 22050 or 44100 Hz. The same parameters
     give the same bytes. Raises SoundstageError as `demo.fetch` does.
@@ -133,7 +134,6 @@ def planted(root: Path) -> pl.DataFrame:
 
 def _clips(clips_per_style: int, seed: int, fresh: bool) -> list[_Clip]:
     """Draw the clips; one does not depend on how many others are drawn."""
-    plan = tuple("" for kind in _PLAN if kind not in _COPIES) if fresh else _PLAN
     pieces = _more_scores.pieces()
     clips: list[_Clip] = []
     for style in _STYLES:
@@ -144,8 +144,8 @@ def _clips(clips_per_style: int, seed: int, fresh: bool) -> list[_Clip]:
         ranked = [p for i, p in enumerate(ranked) if (i % _FRESH == _FRESH - 1) == fresh]
         waiting = iter(ranked)
         for index in range(clips_per_style):
-            kind = plan[index % len(plan)]
-            if kind in _COPIES:
+            kind = _PLAN[index % len(_PLAN)]
+            if kind in _COPIES and not fresh:
                 clips.append(_copy(clips[-1], kind, index, seed))
                 continue
             piece = next(waiting, None)
@@ -154,7 +154,10 @@ def _clips(clips_per_style: int, seed: int, fresh: bool) -> list[_Clip]:
                     f"datasets: clips_per_style: {clips_per_style}, but the {len(ranked)} pieces "
                     f"of style {style} make {index} clips; choose {index} or less"
                 )
-            clips.append(_clip(style, index, piece, kind, seed))
+            clip = _clip(style, index, piece, "" if fresh else kind, seed)
+            if kind in _COPIES:  # fresh clips sound as copies do, but none is one
+                clip = replace(_copy(clip, kind, index, seed), kind="", other="")
+            clips.append(clip)
     return clips
 
 
@@ -232,9 +235,9 @@ def _record(root: Path, clip: _Clip, score: _scores.Score, seconds: float) -> No
 def _echo(clip: _Clip) -> np.ndarray:
     """Return what a room adds to its impulse: noise that fades by 60 dB, alike at either rate."""
     rng = np.random.default_rng(clip.room)
-    fades_in, loud = rng.uniform(0.1, _ROOM), rng.uniform(0, _ECHO)
+    ringing, loud = rng.uniform(0.1, _ROOM), rng.uniform(0, _ECHO)
     t = np.arange(1, round(_ROOM * 22050)) / 22050
-    noise = rng.standard_normal(len(t)) * 10 ** (-3 * t / fades_in)
+    noise = rng.standard_normal(len(t)) * 10 ** (-3 * t / ringing)
     noise *= loud / np.sqrt(np.square(noise).sum())
     up = clip.how.sr // 22050
     return np.append(0, scipy.signal.resample_poly(noise, up, 1) / up)
