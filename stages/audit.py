@@ -15,7 +15,10 @@ def main(params: Params) -> None:
     decoded = Feature(paths.STORE / settings.waveform).table()
     checksums = dict(decoded.select("key", "checksum").iter_rows())
     near = near_duplicates.find(
-        Feature(paths.STORE / settings.landmarks), share=settings.near_share
+        Feature(paths.STORE / settings.landmarks),
+        share=settings.near_share,
+        many=settings.near_many,
+        share_of_many=settings.near_share_of_many,
     )
     table, parts = tracks.read(paths.TRACKS), splits.read(paths.SPLITS)
     recordings = near_duplicates.groups(near, checksums)

@@ -143,6 +143,18 @@ def test_the_share_is_of_the_clip_with_fewer(rng):
     assert found == {"a": 0, "b": 1, "lag": 0, "agreeing": 40, "share": 1.0}
 
 
+@pytest.mark.parametrize(("agreeing", "n"), [(39, 950), (44, 1200), (7, 7)])
+def test_a_low_share_is_no_evidence(rng, agreeing, n):
+    assert not len(pairs([a := clip(rng, n), np.concatenate([a[:agreeing], clip(rng, n)])]))
+
+
+def test_many_landmarks_are_evidence_though_their_share_is_low(rng):
+    a = clip(rng, 1000)
+    (found,) = pairs([a, np.concatenate([a[:50], clip(rng, 950)])]).to_dicts()
+    assert (found["agreeing"], found["share"]) == (50, 0.05)
+    assert not len(pairs([a, np.concatenate([a[:50], clip(rng, 950)])], many=51))
+
+
 def test_a_few_landmarks_are_no_evidence(rng):
     a = clip(rng, 7)
     assert not len(pairs([a, a]))

@@ -2,9 +2,10 @@
 
 Every clip's landmarks are looked up in an index of all clips' (Wang 2003). Two clips are
 near-duplicates where `LEAST` landmarks, and a share of those of the clip with fewer, agree at one
-distance in time. The share of different recordings is near 0, see `SHARE`; that of copies falls
-with the bit rate and with what they have in common. Stretched and pitch-shifted copies and other
-performances of a piece are not found, nor those of silence.
+distance in time; where `MANY` agree, a lower share is enough. The share of different recordings is
+near 0, see `SHARE`; that of copies falls with the bit rate and with what they have in common.
+Stretched and pitch-shifted copies and other performances of a piece are not found, nor those of
+silence.
 
 Of n landmarks in all, time is that of sorting them and of at most `REACH` comparisons each, memory
 proportional to n, however many clips they are of: a landmark is compared with those of the next
@@ -27,6 +28,10 @@ from soundstage.store.read import Feature
 # played twice, in nearly one tempo.
 SHARE = 0.1
 LEAST = 8
+# Of long sustained tones, as of an organ, copies have a lower share, down to 0.05 in `demo30`, but
+# of 30 s still 49 landmarks or more, where different recordings have at most 17.
+MANY = 40
+SHARE_OF_MANY = 0.04
 REACH = 50
 
 _PAIRS = dict.fromkeys(("a", "b", "lag", "agreeing"), pl.Int64)
@@ -38,6 +43,8 @@ def pairs(
     *,
     least: int = LEAST,
     share: float = SHARE,
+    many: int = MANY,
+    share_of_many: float = SHARE_OF_MANY,
     reach: int = REACH,
 ) -> pl.DataFrame:
     """Find the near-duplicates among some clips.
@@ -46,6 +53,7 @@ def pairs(
     ----------
     landmarks: of each clip, int (n, 2): hash and frame, see `features.landmarks`.
     least, share: how many landmarks must agree, and what share of those of the clip with fewer.
+    many, share_of_many: the share that is enough where so many agree.
     reach: with how many other clips of equal hash a landmark is compared. A family of more copies
     is found as a chain; a hash that very many clips have is of little use, and costs no more.
 
@@ -76,7 +84,10 @@ def pairs(
     table = pl.concat(found)
     fewer = np.minimum(counts[table["a"]], counts[table["b"]])
     shares = table["agreeing"] / pl.Series("share", fewer, pl.Int64)
-    return table.with_columns(share=shares).filter(pl.col("share") >= share).sort("a", "b")
+    enough = (pl.col("share") >= share) | (
+        (pl.col("agreeing") >= many) & (pl.col("share") >= share_of_many)
+    )
+    return table.with_columns(share=shares).filter(enough).sort("a", "b")
 
 
 def _first_of_each_hash(landmarks: np.ndarray) -> np.ndarray:
@@ -108,8 +119,14 @@ def _at_one_lag(pair: np.ndarray, lag: np.ndarray, n: int, least: int) -> pl.Dat
     return most.unique(["a", "b"], keep="first")
 
 
-def find(feature: Feature, *, share: float = SHARE) -> pl.DataFrame:
-    """Find the near-duplicates among the clips of a folder of landmarks.
+def find(
+    feature: Feature,
+    *,
+    share: float = SHARE,
+    many: int = MANY,
+    share_of_many: float = SHARE_OF_MANY,
+) -> pl.DataFrame:
+    """Find the near-duplicates among the clips of a folder of landmarks, see `pairs`.
 
     Returns
     -------
@@ -133,7 +150,7 @@ def find(feature: Feature, *, share: float = SHARE) -> pl.DataFrame:
                 bar.update()
     rate = feature.index["sample_rate"] / feature.index["hop_length"]
     names = pl.Series(keys, dtype=pl.String)
-    found = pairs(landmarks, share=share)
+    found = pairs(landmarks, share=share, many=many, share_of_many=share_of_many)
     return found.select(
         a=names.gather(found["a"]),
         b=names.gather(found["b"]),

@@ -170,12 +170,15 @@ class Evaluation(Section):
 class Audit(Section):
     """Where the audit reads decoded audio and landmarks from.
 
-    Clips are near-duplicates where the share `near_share` of their landmarks agrees.
+    Clips are near-duplicates where the share `near_share` of their landmarks agrees, or at least
+    `near_many` do and a share of `near_share_of_many`.
     """
 
     waveform: str
     landmarks: str
     near_share: Share
+    near_many: PositiveInt = 40
+    near_share_of_many: Share = 0.04
 
 
 class Rule(Section):
