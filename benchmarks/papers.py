@@ -1,111 +1,131 @@
-"""Every system of every paper on demo30, as printed and honest: docs/results.md.
+"""Every system of every paper on demo30, and what leaks are worth there: docs/results.md.
 
-One seed, few epochs: it shows that the machinery works, and is no reproduction of a paper. The
-features are built once in a project of its own under .soundstage/papers; a killed run goes on where
-it was. The scores are kept in papers/results. About 90 minutes on two cores.
+All systems are trained as printed, the costly ones on few clips for two epochs, which shows that
+they run. The quick ones are trained in full, several times, as printed and honestly, and tested on
+fresh clips too. Two projects of their own under .soundstage/papers hold the clips and features. A
+killed run goes on where it was: each trial is a file there.
 
-    python benchmarks/papers.py [KEY ...]
+    python benchmarks/papers.py [--only SYSTEM ...] [--limit TRIALS]
 """
 
 import argparse
-import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from project import SOURCE, Project
+from project import FILES, SOURCE, Project
+from results_page import page
+from tqdm import tqdm
+from trial import Place, trial
 
-from soundstage.files import whole_or_not_at_all
-from soundstage.papers import definition, results
-from soundstage.papers.report import cell
-from soundstage.papers.session import do
+from soundstage import fingerprint, fitting, params, registry
+from soundstage.files import whole_or_not_at_all, write_json
+from soundstage.papers import definition
+from soundstage.papers.runs import Run, runs
+from soundstage.params import Component
+from soundstage.store.read import Feature
 
-DATASET = "demo30"
-BUILT = ("split", "decode", "features")  # what all models read; their views are made by each run
-EPOCHS = 10
-# Those of the systems that two cores cannot train for ten in a few minutes.
-FEWER = {
-    "cnn1d": 1,
-    "crnn1d_rnn": 1,
-    "crnn1d_lstm": 1,
-    "crnn1d_gru": 1,
-    "cnn1d_chunk": 2,
-    "wave_cnn": 1,
-    "mel_rescnn": 1,
-    "wave_mel_cnn": 1,
-    "crnn_30s": 2,
-    "crnn_15s": 2,
-    "crnn_10s": 2,
-    "crnn_5s": 2,
-    "crnn_3s": 2,
-    "crnn_1s": 2,
-}
-SCORES = {
-    "genre": {"clip.accuracy": "accuracy", "clip.f1_macro": "macro F1"},
-    "tags": {"clip.roc_auc": "ROC-AUC", "clip.average_precision": "average precision"},
-}
-HEAD = f"""\
-# Results: every system of the papers on {DATASET}
-
-Written by `python benchmarks/papers.py`: 60 clips of 30 s that are rendered from scores, one seed,
-and for networks the number of epochs that the table says. It shows that every system runs under
-both protocols; it says nothing about the papers' numbers, which [papers.md](papers.md) has. In
-brackets the 95 % bootstrap interval over groups; with as few clips to test on as here, that of an
-average precision lies high, since a resample has some clips twice, and may leave the score out.
-"""
+HERE = SOURCE / ".soundstage" / "papers"
+MAIN, FRESH = "demo30", "demo30_fresh"
+DRAWS = range(5)  # seeds of split and training
+# What two cores train in full, several times: models whose input is a table or a slice's MFCCs.
+QUICK = {"librosa_stats", "librosa_stats_slices", "tzanetakis_slices", "mfcc"}
+FEW = {"clips_per_style": 8, "epochs": 2}  # for all others
 
 
-def project() -> Project:
-    """Return a project of its own whose store holds the data set and all features."""
-    root = SOURCE / ".soundstage" / "papers" / "project"
+def project(dataset: str) -> Project:
+    """Return a project of its own on a data set, with this checkout's code."""
+    root = HERE / dataset
     if not root.exists():
         made = Project.on(root.with_name("new"), Path("unused"), clips_per_shard=16, kept={})
-        made.replace("dataset: folder ", f"dataset: {DATASET} ")
-        (made.root / "papers").symlink_to(SOURCE / "papers")
-        made.commit("start")
         made.root.rename(root)
-    return Project(root)
+    here = Project(root)
+    for name in FILES:
+        if (SOURCE / name).is_dir():
+            shutil.rmtree(root / name)
+            shutil.copytree(SOURCE / name, root / name)
+        else:
+            shutil.copy(SOURCE / name, root / name)
+    here.replace("dataset: demo ", f"dataset: {dataset} ")
+    return here
 
 
-def lines(key: str) -> list[str]:
-    """Return the lines of a paper's table."""
-    paper = definition.load(key)
-    scores = SCORES[str(paper.params["target"])]
-    found = results.read(key, DATASET)
-    titles = [f"{p}: {name}" for p in ("as printed", "honest") for name in scores.values()]
-    rows = ["", f"## {key}: {paper.title}", "", f"| system | {' | '.join(titles)} |"]
-    rows.append(f"|---|{'---|' * len(titles)}")
-    for system in dict.fromkeys(result.system for result in found):
-        cells = []
-        for protocol in ("as_printed", "honest"):
-            runs = [r for r in found if (r.system, r.protocol) == (system, protocol)]
-            cells += [cell(runs, name) for name in scores]
-        rows.append(f"| {system} | {' | '.join(cells)} |")
-    return rows
+def component(run: Run) -> Component:
+    """Return the model of a run, as the run sets it."""
+    changed = params.load(changes=run.parameters)
+    return changed.models[changed.top.model]
+
+
+def wanted() -> Iterator[Run]:
+    """Yield all runs: first of each system one as printed, then the draws of the quick ones."""
+    for draw in DRAWS:
+        for key in definition.names():
+            paper = definition.load(key)
+            names = [name for name, system in paper.systems.items() if system.printed]
+            of_draw = {"split.seed": draw}
+            for run in runs(
+                key, paper, systems=names, protocols=["as_printed", "honest"], dataset=MAIN,
+                values=[draw], extra=of_draw,
+            ):  # fmt: skip
+                if component(run).input in QUICK:
+                    yield run
+                elif draw == 0 and run.protocol == "as_printed":
+                    yield from runs(
+                        key, paper, systems=[run.system], protocols=["as_printed"], dataset=MAIN,
+                        values=[draw], extra={**of_draw, "training.epochs": FEW["epochs"]},
+                    )  # fmt: skip
+
+
+def file(run: Run, store: Path) -> Path:
+    """Return where a trial is kept; its name says all that shapes it."""
+    model = component(run)
+    folder = store / model.input
+    built = Feature(folder).index["fingerprint"] if folder.exists() else ""
+    files = (registry.source_file("models", model.kind), Path(fitting.__file__))
+    code = [fingerprint.code_digest(file) for file in files]
+    shapes = [run.parameters, built, code, repr(model)]
+    return HERE / "trials" / f"{run.name}-{fingerprint.digest(shapes)[:8]}.json"
+
+
+def build(here: Project, inputs: set[str]) -> None:
+    """Build the table of tracks, what models read of a data set, and what the audit reads."""
+    features = params.load().features
+    stages = [f"{'features' if name in features else 'decode'}@{name}" for name in sorted(inputs)]
+    process = here.start("dvc", "repro", "index", *stages)
+    said, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(said)
 
 
 def main() -> None:
-    """Build the store, do the runs, write the page."""
+    """Build the stores, do the trials that are not there yet, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("keys", nargs="*", default=definition.names(), metavar="KEY")
-    here = project()
-    print(here.run("dvc", "repro", *BUILT))
-    for key in parser.parse_args().keys:
-        systems = [n for n, system in definition.load(key).systems.items() if system.printed]
-        for epochs in sorted({*FEWER.values(), EPOCHS}):
-            chosen = [name for name in systems if FEWER.get(name, EPOCHS) == epochs]
-            if chosen:
-                with contextlib.chdir(here.root):
-                    do(
-                        key,
-                        systems=chosen,
-                        protocols=["as_printed", "honest"],
-                        dataset=DATASET,
-                        values=[0],
-                        settings=[f"training.epochs={epochs}"],
-                        direct=True,
-                    )
+    parser.add_argument("--only", nargs="*", default=[], metavar="SYSTEM")
+    parser.add_argument("--limit", type=int, metavar="TRIALS")
+    said = parser.parse_args()
+    every = list(wanted())
+    chosen = [run for run in every if not said.only or run.system in said.only]
+    inputs = {component(run).input for run in chosen}
+    main_project, fresh_project = project(MAIN), project(FRESH)
+    build(main_project, {"landmarks", *inputs})
+    build(fresh_project, inputs & QUICK)
+    here, fresh = Place(main_project.root, MAIN), Place(fresh_project.root, FRESH)
+    files = {file(run, here.store): run for run in chosen}
+    left = {path: run for path, run in files.items() if not path.exists()}
+    with tqdm(total=len(files), initial=len(files) - len(left), unit="trial") as bar:
+        for path, run in islice(left.items(), said.limit):
+            if component(run).input in QUICK:
+                found = trial(run, here, fresh)
+            else:
+                found = trial(run, here, clips_per_style=FEW["clips_per_style"])
+            write_json(path, found)
+            bar.update()
+    there = (path for run in every if (path := file(run, here.store)).exists())
+    done = [json.loads(path.read_text("utf-8")) for path in there]
     with whole_or_not_at_all(Path("docs/results.md")) as temporary:
-        page = [HEAD.rstrip(), *(line for key in definition.names() for line in lines(key))]
-        temporary.write_text("\n".join(page) + "\n", "utf-8")
+        temporary.write_text("\n".join(page(done, here, fresh)) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
