@@ -9,10 +9,11 @@ killed run goes on where it was: each trial is a file there.
 """
 
 import argparse
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 
 from project import FILES, SOURCE, Project
@@ -39,6 +40,7 @@ def project(dataset: str) -> Project:
     """Return a project of its own on a data set, with this checkout's code."""
     root = HERE / dataset
     if not root.exists():
+        shutil.rmtree(root.with_name("new"), ignore_errors=True)
         made = Project.on(root.with_name("new"), Path("unused"), clips_per_shard=16, kept={})
         made.root.rename(root)
     here = Project(root)
@@ -52,35 +54,30 @@ def project(dataset: str) -> Project:
     return here
 
 
-def component(run: Run) -> Component:
-    """Return the model of a run, as the run sets it."""
-    changed = params.load(changes=run.parameters)
-    return changed.models[changed.top.model]
+def wanted() -> Iterator[tuple[Run, Component]]:
+    """Yield all runs and their models: first all systems as printed, then more draws of some."""
+    for draw, key in itertools.product(DRAWS, definition.names()):
+        paper = definition.load(key)
+        for run in runs(
+            key,
+            paper,
+            systems=[name for name, system in paper.systems.items() if system.printed],
+            protocols=["as_printed", "honest"],
+            dataset=MAIN,
+            values=[draw],
+            extra={"split.seed": draw},
+        ):
+            changed = params.load(changes=run.parameters)
+            model = changed.models[changed.top.model]
+            if model.input in QUICK:
+                yield run, model
+            elif draw == DRAWS[0] and run.protocol == "as_printed":
+                epochs = {f"models.{model.name}.training.epochs": FEW["epochs"]}
+                yield replace(run, overrides={**run.overrides, **epochs}), model
 
 
-def wanted() -> Iterator[Run]:
-    """Yield all runs: first of each system one as printed, then the draws of the quick ones."""
-    for draw in DRAWS:
-        for key in definition.names():
-            paper = definition.load(key)
-            names = [name for name, system in paper.systems.items() if system.printed]
-            of_draw = {"split.seed": draw}
-            for run in runs(
-                key, paper, systems=names, protocols=["as_printed", "honest"], dataset=MAIN,
-                values=[draw], extra=of_draw,
-            ):  # fmt: skip
-                if component(run).input in QUICK:
-                    yield run
-                elif draw == 0 and run.protocol == "as_printed":
-                    yield from runs(
-                        key, paper, systems=[run.system], protocols=["as_printed"], dataset=MAIN,
-                        values=[draw], extra={**of_draw, "training.epochs": FEW["epochs"]},
-                    )  # fmt: skip
-
-
-def file(run: Run, store: Path) -> Path:
+def file(run: Run, model: Component, store: Path) -> Path:
     """Return where a trial is kept; its name says all that shapes it."""
-    model = component(run)
     folder = store / model.input
     built = Feature(folder).index["fingerprint"] if folder.exists() else ""
     files = (registry.source_file("models", model.kind), Path(fitting.__file__))
@@ -106,23 +103,23 @@ def main() -> None:
     parser.add_argument("--limit", type=int, metavar="TRIALS")
     said = parser.parse_args()
     every = list(wanted())
-    chosen = [run for run in every if not said.only or run.system in said.only]
-    inputs = {component(run).input for run in chosen}
+    chosen = [(run, model) for run, model in every if not said.only or run.system in said.only]
+    inputs = {model.input for _, model in chosen}
     main_project, fresh_project = project(MAIN), project(FRESH)
     build(main_project, {"landmarks", *inputs})
     build(fresh_project, inputs & QUICK)
     here, fresh = Place(main_project.root, MAIN), Place(fresh_project.root, FRESH)
-    files = {file(run, here.store): run for run in chosen}
-    left = {path: run for path, run in files.items() if not path.exists()}
+    files = {file(run, model, here.store): (run, model) for run, model in chosen}
+    left = {path: of for path, of in files.items() if not path.exists()}
     with tqdm(total=len(files), initial=len(files) - len(left), unit="trial") as bar:
-        for path, run in islice(left.items(), said.limit):
-            if component(run).input in QUICK:
+        for path, (run, model) in itertools.islice(left.items(), said.limit):
+            if model.input in QUICK:
                 found = trial(run, here, fresh)
             else:
                 found = trial(run, here, clips_per_style=FEW["clips_per_style"])
             write_json(path, found)
             bar.update()
-    there = (path for run in every if (path := file(run, here.store)).exists())
+    there = (path for of in every if (path := file(*of, here.store)).exists())
     done = [json.loads(path.read_text("utf-8")) for path in there]
     with whole_or_not_at_all(Path("docs/results.md")) as temporary:
         temporary.write_text("\n".join(page(done, here, fresh)) + "\n", "utf-8")

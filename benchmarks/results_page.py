@@ -42,7 +42,7 @@ Accuracy on test clips, and on fresh ones, which is the truth, of the same train
 {draws} draws of split and training. Between them stands how far the score is above the truth, with
 its 95 % interval over pieces and artists, of the clips with the right label: one in twenty has a
 wrong one, in test parts too, which lowers a score. As printed is the paper's way to split; honest
-is the split by artist and piece.
+is the split by piece and artist.
 """
 LEAK = """\
 ## Leak by leak

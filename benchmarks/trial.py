@@ -96,7 +96,7 @@ def trial(
     wrong = main.planted.filter(kind="mislabelled")["track"]
     units = table.select(
         "track",
-        unit=pl.coalesce("artist", "group"),
+        unit="group",
         leak=pl.col("track").replace_strict(leak, default=""),
         mislabelled=pl.col("track").is_in(wrong.implode()),
     )

@@ -49,13 +49,11 @@ def rendered(tmp_path_factory):
 
 
 def table(clips):
-    artists = [clip.other if clip.kind == "artist" else None for clip in clips]
     return pl.DataFrame(
         {
             "track": [clip.track for clip in clips],
             "genre": [clip.genre for clip in clips],
-            "group": [clip.piece.group for clip in clips],
-            "artist": artists,
+            "group": [c.other if c.kind == "artist" else c.piece.group for c in clips],
         }
     ).with_columns(pl.lit(None, SCHEMA[name]).alias(name) for name in ("tags", "splits"))
 

@@ -389,13 +389,13 @@ def test_mtg_jamendo(run, tmp_path):
     assert finished.metrics("leakage")["test"]["shares"]["artist"] == 0
 
 
-@pytest.mark.parametrize("kind", ["demo", "demo30"])
-def test_the_demos(run, kind):
+@pytest.mark.parametrize(("kind", "n", "different"), [("demo", 18, 18), ("demo30", 30, 20)])
+def test_the_demos(run, kind, n, different):
     entry = {"kind": kind, "clips_per_style": 3, "seconds": 1.0}
     finished = run(entry, KNN, split={"valid": 0.3, "test": 0.3})
     ingest, test = finished.metrics("ingest/pcm8"), finished.metrics("test")
-    assert (ingest["listed"], ingest["quarantined"]) == (18, 0)
-    assert ingest["hours"] == pytest.approx(18 / 3600, abs=1e-6)
+    assert (ingest["listed"], ingest["quarantined"]) == (n, 0)
+    assert ingest["hours"] == pytest.approx(different / 3600, abs=1e-6)
     assert (test["split"], test["target"]) == ("group", "genre")
     assert test["n_scored"] == test["n_listed"] > 1
     assert finished.metrics("leakage")["test"]["shares"]["group"] == 0

@@ -10,8 +10,7 @@ a room of their own. Of every 20 clips of a style
 
 and the other 10 are a piece each by a player each. So 14 are pieces of their own. `planted.csv`
 beside the audio lists what is planted; the table of tracks does not, and no model sees it. A group
-is a piece, so repetitions and the like share it; only the split `artist` keeps the artist together
-too, and so it is the honest one.
+is a piece, with all copies of it, or all pieces of an artist; other players are not named.
 
 With `fresh`, there are other pieces, by other players: of each style a third of all pieces is kept
 for these. They are drawn alike, but no two are of one piece or player, and every label is right. As
@@ -30,7 +29,7 @@ import scipy
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from soundstage.datasets import _more_scores, _render, _scores, demo
-from soundstage.datasets.demo import LICENCE, METADATA, tracks
+from soundstage.datasets.demo import HONEST, LICENCE, METADATA, tracks
 from soundstage.errors import SoundstageError
 from soundstage.files import write_bytes, write_parquet
 
@@ -40,7 +39,6 @@ CITATION = (
     f"{demo.CITATION} Also J. Aird, A Selection of Scotch, English, Irish and Foreign Airs, "
     "1782-1803; C. Monteverdi, Madrigals, books 3 to 5; Polyphonic Music of the Fourteenth Century."
 )
-HONEST = "artist"
 PLANTED = "planted.csv"
 _PLANTED = dict.fromkeys(("track", "kind", "other", "genre"), pl.String)
 
@@ -258,7 +256,7 @@ def _write_tables(
             "path": clip.path,
             "genre": clip.genre,
             "tags": demo._tags(clip, scores[clip.piece.group]),
-            "group": clip.piece.group,
+            "group": clip.other if clip.kind == "artist" else clip.piece.group,
             "artist": clip.other if clip.kind == "artist" else None,
             "album": clip.piece.album,
             "song": clip.piece.song,
