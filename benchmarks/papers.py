@@ -3,7 +3,7 @@
 All systems are trained as printed, the costly ones on few clips for two epochs, which shows that
 they run. The quick ones are trained in full, several times, as printed and honestly, and tested on
 fresh clips too. Two projects of their own under .soundstage/papers hold the clips and features. A
-killed run goes on where it was: each trial is a file there.
+killed run goes on where it was: each trial is a file there. Two to three hours on two cores.
 
     python benchmarks/papers.py [--only SYSTEM ...] [--limit TRIALS]
 """
@@ -31,6 +31,7 @@ from soundstage.store.read import Feature
 HERE = SOURCE / ".soundstage" / "papers"
 MAIN, FRESH = "demo30", "demo30_fresh"
 DRAWS = range(5)  # seeds of split and training
+OF_NETWORKS = range(2)  # that take minutes
 # What two cores train in full, several times: models whose input is a table or a slice's MFCCs.
 QUICK = {"librosa_stats", "librosa_stats_slices", "tzanetakis_slices", "mfcc"}
 FEW = {"clips_per_style": 8, "epochs": 2}  # for all others
@@ -70,7 +71,8 @@ def wanted() -> Iterator[tuple[Run, Component]]:
             changed = params.load(changes=run.parameters)
             model = changed.models[changed.top.model]
             if model.input in QUICK:
-                yield run, model
+                if draw in (OF_NETWORKS if model.training else DRAWS):
+                    yield run, model
             elif draw == DRAWS[0] and run.protocol == "as_printed":
                 epochs = {f"models.{model.name}.training.epochs": FEW["epochs"]}
                 yield replace(run, overrides={**run.overrides, **epochs}), model

@@ -25,9 +25,9 @@ SAID = {
 HEAD = """\
 # Results: every system runs, and what leaks are worth
 
-Written by `python benchmarks/papers.py` on `demo30`: {main} clips of 30 s in {styles} styles that
-are rendered from scores, with known faults planted, and {fresh} fresh clips of other pieces. It
-says nothing of the papers' numbers, for which [papers.md](papers.md) is.
+Written by `python benchmarks/papers.py` on `demo30`: {main} clips of 30 s in {styles} styles that are
+rendered from scores, with known faults planted, and {fresh} fresh clips of other pieces. It says
+nothing of the papers' numbers, for which [papers.md](papers.md) is.
 
 ## Every system runs
 
@@ -39,9 +39,9 @@ WORTH = """\
 ## What leaks are worth
 
 Accuracy on test clips, and on fresh ones, which is the truth, of the same trained models, over
-{draws} draws of split and training. Between them stands how far the score is above the truth, with
-its 95 % interval over pieces and artists, of the clips with the right label: one in twenty has a
-wrong one, in test parts too, which lowers a score. As printed is the paper's way to split; honest
+up to {draws} draws of split and training. Between them stands how far the score is above the truth,
+with its 95 % interval over pieces and artists, of the clips with the right label: one in twenty has
+a wrong one, in test parts too, which lowers a score. As printed is the paper's way to split; honest
 is the split by piece and artist.
 """
 LEAK = """\
