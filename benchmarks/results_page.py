@@ -25,7 +25,7 @@ SAID = {
 HEAD = """\
 # Results: every system runs, and what leaks are worth
 
-Written by `python benchmarks/papers.py` on `demo30`: {main} clips of 30 s in {styles} styles that are
+Written by `python benchmarks/papers.py` on `demo30`: {main} clips of 30 s in {styles} styles,
 rendered from scores, with known faults planted, and {fresh} fresh clips of other pieces. It says
 nothing of the papers' numbers, for which [papers.md](papers.md) is.
 
