@@ -1,8 +1,10 @@
 """Arrays in files without a name, and what is computed of them block by block."""
 
+import gc
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -62,6 +64,17 @@ def test_a_spool_holds_what_was_added(sizes):
         spool.add(block)
     assert spool.size == sum(sizes)
     assert spool.array(spool.size, np.uint8).tobytes() == b"".join(content)
+
+
+@large
+def test_a_spool_that_nobody_reads_leaves_no_file_open():
+    spool = paged.Spool()
+    spool.add(b"much")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del spool
+        gc.collect()
+    assert not [str(w.message) for w in caught if "unclosed file" in str(w.message)]
 
 
 @large

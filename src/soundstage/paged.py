@@ -48,6 +48,10 @@ class Spool:
         self._held = bytearray()
         self._file: BinaryIO | None = None
 
+    def __del__(self) -> None:
+        if self._file:
+            self._file.close()
+
     def add(self, content: bytes) -> None:
         """Add bytes; SoundstageError if the disk refuses them."""
         self.size += len(content)
