@@ -5,12 +5,14 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from project import Project
 
 RUN = {"workspace": ["repro"], "temp": ["exp", "run", "--temp"], "queue": ["exp", "run", "--queue"]}
 WHAT = ("dvc", "stage", "worker")
+PATIENCE = 600  # seconds after which a run hangs, many times what it takes on a busy machine
 _ENDED = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 
 
@@ -33,19 +35,24 @@ def _is_dvc(words: list[str]) -> bool:
     return any(Path(word).name.partition(".")[0] == "dvc" for word in words)
 
 
-def victim(project: Project, what: str) -> psutil.Process | None:
-    """Return the stage that runs now, one of its workers, or the DVC process above it."""
+def victim(project: Project, what: str, stage: str = "") -> list[psutil.Process]:
+    """Return the stage that runs now, or one of its workers, and with it what is to be killed.
+
+    That is the last one: the process itself, or the DVC process above it. Nothing is returned while
+    there is none, or only stages of another name than `stage`.
+    """
     with contextlib.suppress(*_ENDED):
-        for stage, words in processes(project).items():
-            if not any(word.startswith("stages/") for word in words):
+        for process, words in processes(project).items():
+            scripts = [Path(word).stem for word in words if word.startswith("stages/")]
+            if not scripts or (stage and stage not in scripts):
                 continue
-            if what == "stage":
-                return stage
             if what == "worker":
-                workers = (p for p in stage.children() if "popen_loky" in " ".join(p.cmdline()))
-                return next(workers, None)
-            return next((p for p in stage.parents() if _is_dvc(p.cmdline())), None)
-    return None
+                workers = (p for p in process.children() if "popen_loky" in " ".join(p.cmdline()))
+                return list(workers)[:1]
+            if what == "dvc":
+                return [process, *[p for p in process.parents() if _is_dvc(p.cmdline())][:1]]
+            return [process]
+    return []
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float = 0.05) -> None:
@@ -56,6 +63,19 @@ def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float 
         time.sleep(pause)
 
 
+class Killed(NamedTuple):
+    """What the run said, whether it succeeded, and how things stood when one of its processes died.
+
+    `computed` are the clips computed till then, `age` is how many seconds the stage, or the worker,
+    had lived: None if the run had ended before.
+    """
+
+    said: str
+    succeeded: bool
+    computed: int
+    age: float | None
+
+
 def kill(
     project: Project,
     where: str,
@@ -64,16 +84,12 @@ def kill(
     clips: int = 0,
     delay: float = 0,
     stage: str = "",
-) -> tuple[str, bool, int]:
+) -> Killed:
     """Start a run of the slow feature, and kill one of its processes.
 
-    That happens once `clips` more are computed, a `stage` of that name has begun, if one is named,
-    and `delay` seconds are over: then, or as soon as there is such a process. A run that ends
-    before is left alone.
-
-    Returns
-    -------
-    What the run said, whether it succeeded, and how many clips were computed at the kill.
+    That happens once `clips` more are computed and `delay` seconds are over: then, or as soon as
+    there is such a process. If a `stage` is named, it happens when that stage, or its worker, has
+    lived `delay` seconds. A run that ends before is left alone.
     """
     command = ["dvc", *RUN[where], "features@slow"]
     if where == "queue":
@@ -82,31 +98,29 @@ def kill(
     before = project.computed()
     run = project.start(*command)
     wait_for(lambda: project.computed() >= before + clips)
+    if not stage:
+        time.sleep(delay)
+    ages: list[float] = []
 
-    def ended() -> bool:
+    def over() -> bool:
+        """Kill the process if it is there; return whether nothing is left to kill."""
+        with contextlib.suppress(*_ENDED):
+            if found := victim(project, what, stage):
+                born = found[0].create_time()
+                if stage:
+                    time.sleep(max(born + delay - time.time(), 0))
+                found[-1].send_signal(signal.SIGKILL)
+                ages.append(time.time() - born)
+                return True
         return run.poll() is not None and not processes(project)
 
-    def begun() -> bool:
-        return any(f"stages/{stage}.py" in words for words in processes(project).values())
-
-    if stage:
-        wait_for(lambda: begun() or ended(), 120, pause=0)
-    time.sleep(delay)
-
-    def killed() -> bool:
-        process = victim(project, what)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process:
-                process.send_signal(signal.SIGKILL)
-                return True
-        return ended()
-
-    wait_for(killed, 120)
-    at_death = project.computed()
-    said, _ = run.communicate(timeout=120)  # a queue's worker holds the pipe until it ends
+    wait_for(over, PATIENCE, pause=0 if stage else 0.05)
+    computed = project.computed()
+    said, _ = run.communicate(timeout=PATIENCE)  # a queue's worker holds the pipe until it ends
+    age = ages[0] if ages else None
     if where != "queue":
-        return said, run.returncode == 0, at_death
+        return Killed(said, run.returncode == 0, computed, age)
     status = project.run("dvc", "queue", "status").splitlines()[1]
     said = project.run("dvc", "queue", "logs", status.split()[0])
     project.run("dvc", "queue", "remove", "--all")
-    return said, "Success" in status, at_death
+    return Killed(said, "Success" in status, computed, age)

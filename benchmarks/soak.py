@@ -32,7 +32,8 @@ HEAD = """# Kills
 
 Written by `python benchmarks/soak.py`, which kills DVC, the stage or a worker at random moments, in
 the workspace, with `--temp` or in the queue, and checks each time what is left. A run a line; each
-ended without a fault. "Too late" came those kills that found the work already done.
+ended without a fault. "Too late" came those kills that found the work already done; "in its first
+second" died a stage, or a worker, that imported its libraries, or the DVC above such a stage.
 
 """
 
@@ -56,7 +57,7 @@ def shards(project: Project) -> dict[str, bytes]:
 def soak(root: Path, kills: int, seed: int, early: float) -> str:
     """Kill, check, and compare each time; return what was killed, and the most that it cost.
 
-    The share `early` of the kills comes in the first second of a stage's life.
+    The share `early` of the kills comes in the first second of a stage's or a worker's life.
     """
     clips = root / "music"
     for i in range(CLIPS):
@@ -77,14 +78,15 @@ def soak(root: Path, kills: int, seed: int, early: float) -> str:
         project.replace(f"seconds: {0.05 + i / 1e6:g}", f"seconds: {0.05 + (i + 1) / 1e6:g}")
         if i % 3 == 0:
             project.replace(f"max_seconds: {3600 + i}.0", f"max_seconds: {3603 + i}.0")
-        where, what = rng.choice(list(RUN)), rng.choice(WHAT)
+        where, what = str(rng.choice(list(RUN))), str(rng.choice(WHAT))
         clips_before, delay = int(rng.integers(CLIPS)), rng.uniform(0, 0.5)
-        stage = str(rng.choice(["fetch", "features"])) if rng.random() < early else ""
-        if stage:
+        stage = ""
+        if rng.random() < early:
             clips_before, delay = 0, rng.uniform(0, 1)
+            stage = "features" if what == "worker" else str(rng.choice(["fetch", "features"]))
         elif rng.random() < 0.5:  # at any moment from the command's start to DVC's commit
             clips_before, delay = 0, rng.uniform(0, longest)
-        said, succeeded, _ = kill(
+        said, succeeded, _, age = kill(
             project, where, what, clips=clips_before, delay=delay, stage=stage
         )
         assert succeeded or what != "worker", (where, said)
@@ -94,8 +96,9 @@ def soak(root: Path, kills: int, seed: int, early: float) -> str:
         lost = project.computed() - CLIPS
         assert lost <= LOST, (where, what, lost)
         assert shards(project) == whole, (where, what)
-        late = ["too late"] if succeeded and what != "worker" else []
-        killed.update((where, what, *late, *(["in a stage's first second"] if stage else [])))
+        killed.update((where, what))
+        killed["too late"] += age is None
+        killed["in its first second"] += age is not None and age < 1
         worst = max(worst, lost)
         for file in project.log.iterdir():
             file.unlink()

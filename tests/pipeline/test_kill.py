@@ -39,7 +39,7 @@ def undisturbed(project):
     [("workspace", "dvc"), ("workspace", "stage"), ("temp", "stage"), ("queue", "dvc")],
 )
 def test_a_killed_run_leaves_no_orphan_and_the_next_goes_on(slow, counted, where, what):
-    said, succeeded, at_death = kill(slow, where, what, clips=10)
+    said, succeeded, at_death, _ = kill(slow, where, what, clips=10)
     assert not succeeded, said
     wait_for(lambda: not orphans(slow), 5)
     assert slow.computed() <= at_death + JOBS + 1
@@ -57,7 +57,7 @@ def test_a_killed_run_leaves_no_orphan_and_the_next_goes_on(slow, counted, where
 
 @pytest.mark.parametrize("where", ["workspace", "queue"])
 def test_a_killed_worker_does_not_end_the_run(slow, where):
-    said, succeeded, _ = kill(slow, where, "worker", clips=10)
+    said, succeeded, *_ = kill(slow, where, "worker", clips=10)
     assert succeeded, said
     # Each worker's unfinished shard, and the clips in hand once more, each alone.
     assert slow.computed() <= CLIPS + JOBS * CLIPS_PER_SHARD + JOBS
