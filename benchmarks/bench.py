@@ -20,7 +20,10 @@ from measure import Line
 
 from soundstage.files import whole_or_not_at_all, write_json
 
-AREAS = ("decode", "spectra", "stats", "reading", "training", "prediction", "processes", "scale")
+AREAS = (
+    *("decode", "spectra", "stats", "reading", "training", "prediction", "processes", "scale"),
+    "memory",
+)
 KEPT, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 

@@ -12,8 +12,10 @@ import soundfile
 
 from soundstage import audio, paged
 from soundstage.audio import Limits, ffmpeg_binary
+from soundstage.dsp import stft
 from soundstage.errors import SoundstageError
 from soundstage.features.landmarks import landmarks
+from soundstage.features.librosa_stats import librosa_stats
 from soundstage.features.mel import mel
 from soundstage.features.mfcc import mfcc
 from soundstage.features.psd import psd
@@ -133,6 +135,8 @@ def test_a_level_is_summed_as_numpy_sums(monkeypatch):
         (mel, "float32", {}),
         (mel, "float32", {"top_db": 40.0}),
         (mfcc, "float32", {}),
+        (librosa_stats, "float32", {}),
+        (librosa_stats, "float32", {"convention": "librosa-0.7"}),
     ],
 )
 def test_a_feature_in_blocks_is_the_same(feature, dtype, parameters, monkeypatch):
@@ -142,6 +146,7 @@ def test_a_feature_in_blocks_is_the_same(feature, dtype, parameters, monkeypatch
     whole = feature(y, 16000, **parameters)
     monkeypatch.setattr(paged, "LARGE", 1)
     monkeypatch.setattr(paged, "BLOCK", 4096)
+    monkeypatch.setattr(stft, "SPAN", 7)
     mapped = paged.empty(y.shape, y.dtype)
     mapped[:] = y
     mapped.flags.writeable = False

@@ -40,6 +40,12 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
         return np.frombuffer(mmap.mmap(file.fileno(), size), dtype).reshape(shape)
 
 
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Return an array of zeros; see `empty`."""
+    small = prod(shape) * np.dtype(dtype).itemsize < LARGE
+    return np.zeros(shape, dtype) if small else empty(shape, dtype)  # a new file is of zeros
+
+
 class Spool:
     """Bytes that come one after the other, in memory until they are many."""
 

@@ -2,14 +2,18 @@ import librosa
 import numpy as np
 import pytest
 
+from soundstage.dsp.stft import SPAN
 from soundstage.dsp.tempogram import mean_autocorrelation, onset_medians
 
 
-@pytest.mark.parametrize("n", [2, 9, 16, 17, 100])
+@pytest.mark.parametrize("n", [2, 9, 16, 17, 100, 8 * SPAN, 16 * SPAN + 1])
 def test_onsets_are_librosas(n):
     levels = np.random.default_rng(0).normal(-40, 10, (128, n)).astype(np.float32)
     expected = librosa.onset.onset_strength(S=levels, sr=22050, aggregate=np.median)
-    np.testing.assert_array_equal(onset_medians(levels, 2), expected)
+    tiles = np.full((128, -(-n // 8) * 8), 99, np.float32)
+    tiles[:, :n] = levels
+    tiles = tiles.reshape(128, -1, 8).transpose(1, 0, 2)
+    np.testing.assert_array_equal(onset_medians(tiles, n, 2), expected)
 
 
 @pytest.mark.parametrize(("n", "lags"), [(40, 16), (400, 86), (1292, 344), (97, 33)])

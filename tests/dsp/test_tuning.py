@@ -2,15 +2,24 @@ import librosa
 import numpy as np
 import pytest
 
-from soundstage.dsp.stft import frames, stft
-from soundstage.dsp.tuning import _peaks, tuning
+from soundstage.dsp.stft import Spectrogram, frames
+from soundstage.dsp.tuning import peaks, tuning
 
 SR, N_FFT = 22050, 2048
 
 
+def tiles_of(y):
+    spectrogram = Spectrogram(y, N_FFT, 512)
+    return spectrogram.tiles(0, spectrogram.n_tiles)
+
+
+def peaks_of(tiles):
+    return peaks(tiles.power, tiles.power.max(axis=1), tiles.n_frames, SR, N_FFT)
+
+
 def tuning_of(y):
-    tiles = stft(y, N_FFT, 512)
-    return tuning(tiles.power, tiles.power.max(axis=1), tiles.n_frames, SR, N_FFT), tiles
+    tiles = tiles_of(y)
+    return tuning(*peaks_of(tiles)), tiles
 
 
 @pytest.mark.parametrize("cents", [-30, 0, 20])
@@ -31,18 +40,13 @@ def test_noise_as_librosa_has_it():
 
 
 def test_peaks_are_those_of_piptrack():
-    tiles = stft(np.random.default_rng(1).normal(size=SR).astype(np.float32), N_FFT, 512)
+    tiles = tiles_of(np.random.default_rng(1).normal(size=SR).astype(np.float32))
     power = frames(tiles.power, tiles.n_frames)[: tiles.n_bins]
     pitches, magnitudes = librosa.piptrack(S=power, sr=SR, n_fft=N_FFT)
-    places, powers = np.empty(10**5), np.empty(10**5, np.float32)
-    first, last = np.searchsorted(librosa.fft_frequencies(sr=SR, n_fft=N_FFT), [150, 4000])
-    found = _peaks(
-        tiles.power, tiles.power.max(axis=1), tiles.n_frames, first, last, places, powers
-    )
-    assert found == np.count_nonzero(pitches) > 1000
-    hertz = np.sort(places[:found]) * SR / N_FFT
-    np.testing.assert_allclose(hertz, np.sort(pitches[pitches > 0]), rtol=1e-6)
-    np.testing.assert_allclose(np.sort(powers[:found]), np.sort(magnitudes[pitches > 0]), rtol=1e-5)
+    found, powers = peaks_of(tiles)
+    assert found.size == np.count_nonzero(pitches) > 1000
+    np.testing.assert_allclose(np.sort(found), np.sort(pitches[pitches > 0]), rtol=1e-6)
+    np.testing.assert_allclose(np.sort(powers), np.sort(magnitudes[pitches > 0]), rtol=1e-5)
 
 
 def test_silence_is_in_tune():

@@ -15,13 +15,14 @@ import librosa
 import numpy as np
 import scipy
 
+from soundstage import paged
 from soundstage.dsp.hops import rms_and_crossings
 from soundstage.dsp.hpss import harmonic
 from soundstage.dsp.lanes import WIDTH
 from soundstage.dsp.spectral_shape import spectral_shape
-from soundstage.dsp.stft import PadMode, Tiles, frames, padded, stft, supported
+from soundstage.dsp.stft import PadMode, Spectrogram, frames, padded, supported
 from soundstage.dsp.tempogram import mean_autocorrelation, onset_medians
-from soundstage.dsp.tuning import tuning
+from soundstage.dsp.tuning import peaks, tuning
 from soundstage.dsp.weigh import Weights, weigh, weights
 
 # librosa's defaults.
@@ -74,30 +75,48 @@ def clip_descriptors(
         raise ValueError(f"{y.size} samples in frames of {n_fft}, {hop_length} apart")
     early = convention == "librosa-0.7"
     pad_mode: PadMode = "reflect" if early else "constant"
-    spectrum = stft(y, n_fft, hop_length, pad_mode)
-    n = spectrum.n_frames
-    around = padded(y, n_fft, hop_length)
-    rms, crossings = rms_and_crossings(around, y.size, n_fft, hop_length, n)
+    spectrogram = Spectrogram(y, n_fft, hop_length, pad_mode)
+    n = spectrogram.n_frames
+    rms, crossings = rms_and_crossings(spectrogram.around, y.size, n_fft, hop_length, n)
     if early:
-        around = padded(y, n_fft, hop_length, pad_mode)
-        rms, _ = rms_and_crossings(around, y.size, n_fft, hop_length, n)
-    shape = np.empty((len(spectrum.power), 4, WIDTH), np.float32)
-    spectral_shape(spectrum.power, spectrum.n_bins, _ROLL_OFF, shape)
+        around = padded(y, n_fft, hop_length)
+        _, crossings = rms_and_crossings(around, y.size, n_fft, hop_length, n)
+        del around
+    shape = np.empty((spectrogram.n_tiles, 4, WIDTH), np.float32)
+    levels = np.empty((spectrogram.n_tiles, _N_MELS, WIDTH), np.float32)
+    found = []
+    for span in spectrogram.spans():
+        tiles = spectrogram.tiles(span.start, span.stop)
+        spectral_shape(tiles.power, tiles.n_bins, _ROLL_OFF, shape[span])
+        weigh(*_mel(sr, n_fft), tiles.power, levels[span])
+        found.append(peaks(tiles.power, shape[span, 3], tiles.n_frames, sr, n_fft))
+    pitches, powers = (np.concatenate(x) for x in zip(*found, strict=True))
+    del found
+    chroma_filters = _chroma_filters(sr, n_fft, tuning(pitches, powers))
+    del pitches, powers
+    chroma = np.empty((spectrogram.n_tiles, _N_CHROMA, WIDTH), np.float32)
+    # Last, as it works in the spectrogram's place.
+    harmony = harmonic(
+        spectrogram, y.size, lambda span, power: weigh(*chroma_filters, power, chroma[span])
+    )
     centroid, bandwidth, rolloff, _ = frames(shape, n) * (np.float64(sr) / n_fft)
-    levels = _mel_levels(spectrum, sr)
-    chroma = _chroma(spectrum, shape[:, 3], sr)
-    onsets = onset_medians(frames(levels, n), n_fft // (2 * hop_length))
+    _to_db(levels)
+    onsets = onset_medians(levels, n, n_fft // (2 * hop_length))
     # A constant has no cosine but the first. Without it there is less to round: silence gives 0.
     middle = (levels.max() + levels.min()) / 2
-    mfcc = frames(_weighed(_cosines(), np.subtract(levels, middle, out=levels)), n)
+    cepstrum = np.empty((spectrogram.n_tiles, _N_MFCC, WIDTH), np.float32)
+    weigh(*_cosines(), np.subtract(levels, middle, out=levels), cepstrum)
+    mfcc = frames(cepstrum, n)
     mfcc[0] += middle * np.sqrt(np.float32(_N_MELS))
-    harmony = harmonic(spectrum, y.size)  # last, as it works in the spectrogram's place
-    percussion = y - harmony
+    percussion = paged.empty(y.shape, np.float32)
+    for some in paged.blocks(y):
+        np.subtract(y[some], harmony[some], out=percussion[some])
+        paged.release(harmony, percussion)
     if early:
         end = (n - 1) * hop_length
         harmony[end:] = percussion[end:] = 0
     return ClipDescriptors(
-        chroma,
+        librosa.util.normalize(frames(chroma, n), axis=0),
         rms,
         centroid,
         bandwidth,
@@ -125,25 +144,12 @@ def _chroma_filters(sr: int, n_fft: int, tuning: float) -> Weights:
     return weights(librosa.filters.chroma(sr=sr, n_fft=n_fft, tuning=tuning, n_chroma=_N_CHROMA))
 
 
-def _weighed(matrix: Weights, x: np.ndarray) -> np.ndarray:
-    out = np.empty((len(x), matrix.n_rows, WIDTH), np.float32)
-    weigh(matrix.values, matrix.first, matrix.last, x, out)
-    return out
-
-
-def _mel_levels(spectrum: Tiles, sr: int) -> np.ndarray:
-    """Mel bands in dB, as tiles; `librosa.power_to_db` with its defaults."""
-    levels = _weighed(_mel(sr, spectrum.n_fft), spectrum.power)
+def _to_db(levels: np.ndarray) -> None:
+    """`librosa.power_to_db` with its defaults, in place."""
     # numpy's log is vectorised, its log10 is not.
     np.log(np.maximum(levels, _FLOOR, out=levels), out=levels)
     levels *= np.float32(10 / np.log(10))
-    return np.maximum(levels, levels.max() - _TOP_DB, out=levels)
-
-
-def _chroma(spectrum: Tiles, greatest: np.ndarray, sr: int) -> np.ndarray:
-    off_a440 = tuning(spectrum.power, greatest, spectrum.n_frames, sr, spectrum.n_fft)
-    chroma = _weighed(_chroma_filters(sr, spectrum.n_fft, off_a440), spectrum.power)
-    return librosa.util.normalize(frames(chroma, spectrum.n_frames), axis=0)
+    np.maximum(levels, levels.max() - _TOP_DB, out=levels)
 
 
 def _tempo(onsets: np.ndarray, sr: int, hop_length: int) -> float:

@@ -2,18 +2,31 @@
 
 import numpy as np
 
+from soundstage import paged
 from soundstage.dsp.lanes import WIDTH, kernel, load, spread, store, where_less
 
 # What is no farther from zero counts as zero, and zero as positive: librosa's.
 _ZERO = np.float32(1e-10)
+_HOPS = 2048  # after which the memory of a mapped signal is let go
 
 
 @kernel
-def _sum_up(y: np.ndarray, hop: int, energies: np.ndarray, changes: np.ndarray) -> None:
-    """Sum squares and changes of sign (from the sample before) over each hop but the first."""
+def _sum_up(
+    y: np.ndarray,
+    hop: int,
+    first: int,
+    last: int,
+    energies: np.ndarray,
+    changes: np.ndarray,
+    at_start: np.ndarray,
+) -> None:
+    """Sum squares and changes of sign (from the sample before) over hops `first` to `last`.
+
+    `at_start` tells whether the first sample is such a change. Before `first` is a hop.
+    """
     lanes = np.empty(WIDTH, np.float32)
     zero, one, edge = spread(0.0), spread(1.0), spread(-_ZERO)
-    for block in range(1, len(energies)):
+    for block in range(first, last):
         energy = change = spread(0.0)
         for j in range(block * hop, (block + 1) * hop, WIDTH):
             x = load(y, j)
@@ -24,6 +37,7 @@ def _sum_up(y: np.ndarray, hop: int, energies: np.ndarray, changes: np.ndarray) 
         energies[block] = lanes.sum()
         store(lanes, 0, change)
         changes[block] = lanes.sum()
+        at_start[block] = (y[block * hop] < -_ZERO) != (y[block * hop - 1] < -_ZERO)
 
 
 def _sums(hops: np.ndarray, overlap: int, n_frames: int) -> np.ndarray:
@@ -44,17 +58,20 @@ def rms_and_crossings(
         hop_length: samples from one frame to the next, a multiple of 8.
         n_frames: number of frames.
     """
-    energies, changes = np.zeros((2, len(y) // hop_length))
-    _sum_up(y, hop_length, energies, changes)
+    n_hops = len(y) // hop_length
+    energies, changes = np.zeros((2, n_hops))
+    at_start = np.zeros(n_hops, np.bool_)
+    for hop in range(1, n_hops, _HOPS):
+        stop = min(hop + _HOPS, n_hops)
+        _sum_up(y, hop_length, hop, stop, energies, changes, at_start)
+        paged.release(y)
     energies[0] = np.square(y[:hop_length]).sum()
     overlap, first, last = n_fft // hop_length, n_fft // 2, n_fft // 2 + n
     # Around the signal librosa counts as if its first and last sample went on.
-    below = y < -_ZERO
-    changes[first // hop_length] -= below[first]
-    changes[last // hop_length] -= below[last - 1]
+    changes[first // hop_length] -= y[first] < -_ZERO
+    changes[last // hop_length] -= y[last - 1] < -_ZERO
     # A change at a frame's first sample is one from the frame before.
     starts = np.arange(n_frames) * hop_length
-    inside = (first < starts) & (starts < last)
-    at_start = inside & (below[starts] != below[starts - 1])
+    at_start = at_start[:n_frames] & (first < starts) & (starts < last)
     rms = np.sqrt(_sums(energies, overlap, n_frames) / n_fft)
     return rms, (_sums(changes, overlap, n_frames) - at_start) / n_fft

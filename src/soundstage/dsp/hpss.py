@@ -8,15 +8,20 @@ Source: Fitzgerald, "Harmonic/percussive separation using median filtering" (DAF
 librosa's soft masks (power 2, margin 1) and 31-wide medians.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from soundstage import paged
 from soundstage.dsp import fft, overlap
 from soundstage.dsp.lanes import WIDTH, kernel, load, spread, store, upper, where_less
 from soundstage.dsp.median import median_of_lanes, median_of_rows
-from soundstage.dsp.stft import CHUNK, Tiles, hann
+from soundstage.dsp.stft import CHUNK, Spectrogram, hann
 
 # Where both medians are below this, neither part has the bin: each gets half of it.
 _TINY = np.float32(1e-37)
+# Tiles beside a span that its medians along time are made with: no fewer than 31 frames together.
+_AROUND = 4
 
 
 @kernel
@@ -38,33 +43,48 @@ def _keep_harmonic(
             store(im[t], k, load(im[t], k) * mask)
 
 
-def harmonic(spectrum: Tiles, n: int) -> np.ndarray:
+def harmonic(
+    spectrogram: Spectrogram, n: int, before: Callable[[slice, np.ndarray], None] | None = None
+) -> np.ndarray:
     """Return the harmonic part of the waveform a spectrogram was made of, as float32 (n,).
 
     The percussive part is what remains: the two masks add up to one.
 
     Args:
-        spectrum: at least 31 frames and 31 bins. Its `re`, `im` and `spare` are overwritten.
+        spectrogram: at least 31 frames and 31 bins. Tiles are overwritten.
         n: samples of the waveform.
+        before: is called with each span and its power before that is overwritten, since the tiles
+            of a long waveform are made anew for each use.
     """
-    re, im, power, along_time, n_frames, n_fft, hop = spectrum
-    n_tiles, half, n_bins = len(re), n_fft // 2, spectrum.n_bins
+    n_fft, hop, n_tiles = spectrogram.n_fft, spectrogram.hop_length, spectrogram.n_tiles
+    half = n_fft // 2
     window = hann(n_fft, "float32")
-    median_of_lanes(power, n_frames, along_time)
-    along_frequency = np.empty((CHUNK, *power.shape[1:]), np.float32)
     even, odd = np.empty((2, CHUNK, half, WIDTH), np.float32)
     carry = np.zeros(2 * WIDTH * hop, np.float32)
-    y = np.empty((n_tiles + 1) * WIDTH * hop, np.float32)
-    for first in range(0, n_tiles, CHUNK):
-        some = slice(first, min(first + CHUNK, n_tiles))
-        part = slice(0, some.stop - first)
-        median_of_rows(power[some], n_bins, along_frequency[part])
-        _keep_harmonic(
-            along_time[some], along_frequency[part], re[some], im[some], n_bins, 1 / n_fft
-        )
-        fft.irfft(re[some], im[some], fft.turns(n_fft), even[part], odd[part])
-        out = y[first * WIDTH * hop : some.stop * WIDTH * hop]
-        overlap.add(even[part], odd[part], fft.order(half), window, hop, carry, out)
-    y[n_tiles * WIDTH * hop :] = carry.reshape(hop, 2 * WIDTH)[:, :WIDTH].T.reshape(-1)
-    overlap.divide_by_windows(window, hop, n_frames, y)
+    y = paged.empty(((n_tiles + 1) * WIDTH * hop,), np.float32)
+    for span in spectrogram.spans():
+        around = slice(max(span.start - _AROUND, 0), min(span.stop + _AROUND, n_tiles))
+        tiles = spectrogram.tiles(around.start, around.stop)
+        inner = slice(span.start - around.start, span.stop - around.start)
+        if before:
+            before(span, tiles.power[inner])
+        median_of_lanes(tiles.power, tiles.n_frames, tiles.spare)
+        re, im, power, along_time = (x[inner] for x in tiles[:4])
+        along_frequency = np.empty((CHUNK, *power.shape[1:]), np.float32)
+        for first in range(0, len(re), CHUNK):
+            some = slice(first, min(first + CHUNK, len(re)))
+            part = slice(0, some.stop - first)
+            median_of_rows(power[some], tiles.n_bins, along_frequency[part])
+            _keep_harmonic(
+                along_time[some], along_frequency[part], re[some], im[some], tiles.n_bins, 1 / n_fft
+            )
+            fft.irfft(re[some], im[some], fft.turns(n_fft), even[part], odd[part])
+            out = y[(span.start + first) * WIDTH * hop : (span.start + some.stop) * WIDTH * hop]
+            overlap.add(even[part], odd[part], fft.order(half), window, hop, carry, out)
+        if span.stop == n_tiles:
+            y[n_tiles * WIDTH * hop :] = carry.reshape(hop, 2 * WIDTH)[:, :WIDTH].T.reshape(-1)
+            span = slice(span.start, n_tiles + 1)
+        done = y[span.start * WIDTH * hop : span.stop * WIDTH * hop]
+        overlap.divide_by_windows(window, hop, spectrogram.n_frames, span.start * WIDTH, done)
+        paged.release(y)
     return y[half : half + n]

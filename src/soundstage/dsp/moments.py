@@ -2,16 +2,17 @@
 
 import numpy as np
 
+from soundstage import paged
 from soundstage.dsp.lanes import WIDTH, kernel, load, spread, store
 
 _PIECE = 512  # so few float32 values are summed before float64 takes over
+_BLOCK = 2048 * _PIECE  # values after which the memory of a mapped array is let go
 
 
 @kernel
-def _sum(x: np.ndarray, centre: float, squared: bool) -> float:
+def _add(x: np.ndarray, centre: float, squared: bool, total: float) -> float:
     lanes = np.empty(WIDTH, np.float32)
     middle = spread(centre)
-    total = 0.0
     whole = len(x) // WIDTH * WIDTH
     for first in range(0, whole, _PIECE):
         piece = spread(0.0)
@@ -31,3 +32,11 @@ def moments(x: np.ndarray) -> tuple[float, float]:
     x = np.ascontiguousarray(x, np.float32).reshape(-1)
     mean = _sum(x, 0.0, False) / x.size
     return mean, _sum(x, mean, True) / x.size
+
+
+def _sum(x: np.ndarray, centre: float, squared: bool) -> float:
+    total = 0.0
+    for first in range(0, x.size, _BLOCK):
+        total = _add(x[first : first + _BLOCK], centre, squared, total)
+        paged.release(x)
+    return total

@@ -75,20 +75,24 @@ def add(
 
 
 @kernel
-def divide_by_windows(window: np.ndarray, hop: int, n_frames: int, y: np.ndarray) -> None:
+def divide_by_windows(
+    window: np.ndarray, hop: int, n_frames: int, start: int, y: np.ndarray
+) -> None:
     """Divide `y`, made by `add`, by the sum of the squared windows that overlap at each sample.
 
     Args:
         window: float32 (n,), applied twice: by `cut` and by `add`.
         hop: samples from one frame to the next.
-        n_frames: how many frames were added.
+        n_frames: how many frames were added in all.
+        start: how many hops come before `y`.
         y: float32 (hops * hop,), in place; samples that no frame reaches stay as they are.
     """
     overlap = len(window) // hop
     total = np.empty(hop, np.float32)
     for block in range(len(y) // hop):
-        first, last = max(0, block - n_frames + 1), min(overlap, block + 1)
-        if block < overlap or first > 0:  # else the sum is that of the block before
+        at = start + block
+        first, last = max(0, at - n_frames + 1), min(overlap, at + 1)
+        if block == 0 or at < overlap or first > 0:  # else the sum is that of the block before
             total[:] = 0
             for lag in range(first, last):
                 for j in range(hop):

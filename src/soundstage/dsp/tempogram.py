@@ -4,23 +4,26 @@ import numpy as np
 
 from soundstage.dsp import fft
 from soundstage.dsp.lanes import WIDTH, kernel, load, lower, spread, store, upper
+from soundstage.dsp.stft import SPAN, frames
 
 
-def onset_medians(levels: np.ndarray, delay: int) -> np.ndarray:
+def onset_medians(levels: np.ndarray, n: int, delay: int) -> np.ndarray:
     """Return each frame's median rise over bands: `librosa.onset.onset_strength` by `np.median`.
 
     Args:
-        levels: float32 (bands, n), in dB; bands is a power of two.
+        levels: float32 (tiles, bands, 8), in dB; bands is a power of two.
+        n: number of frames in the tiles.
         delay: frames by which the envelope is late, half a frame's length in hops.
 
     Returns:
         float32 (n,); falls count as 0.
     """
-    n = levels.shape[1]
-    padded = np.zeros((len(levels), (n // WIDTH + 2) * WIDTH), np.float32)
-    padded[:, :n] = levels
-    rises = np.empty((n // WIDTH + 1) * WIDTH, np.float32)
-    _median_rises(padded, rises)
+    rises = np.empty(len(levels) * WIDTH, np.float32)
+    for first in range(0, len(levels), SPAN):
+        some = levels[first : first + SPAN + 1]  # up to the frame after
+        rows = np.zeros((levels.shape[1], (SPAN + 1) * WIDTH), np.float32)
+        rows[:, : len(some) * WIDTH] = frames(some, len(some) * WIDTH)
+        _median_rises(rows, rises[first * WIDTH : (first + SPAN) * WIDTH])
     # A rise belongs to the second of its two frames.
     return np.pad(rises[: n - 1], (1 + delay, 0))[:n]
 

@@ -38,10 +38,10 @@ def _peaks(
     return found
 
 
-def tuning(power: np.ndarray, greatest: np.ndarray, n_frames: int, sr: int, n_fft: int) -> float:
-    """Return `librosa.estimate_tuning` of a power spectrogram, in parts of a semitone.
-
-    Peaks between 150 and 4,000 Hz, refined by parabolas, as `librosa.piptrack` takes them.
+def peaks(
+    power: np.ndarray, greatest: np.ndarray, n_frames: int, sr: int, n_fft: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the peaks between 150 and 4,000 Hz, refined by parabolas, as `librosa.piptrack` does.
 
     Args:
         power: float32 (tiles, bins, 8).
@@ -49,6 +49,9 @@ def tuning(power: np.ndarray, greatest: np.ndarray, n_frames: int, sr: int, n_ff
         n_frames: how many of the 8 x tiles frames there are.
         sr: sample rate in Hz.
         n_fft: samples a frame.
+
+    Returns:
+        Their pitches in Hz and powers, each float32 (peaks,), frames in order.
     """
     frequencies = librosa.fft_frequencies(sr=sr, n_fft=n_fft)
     first, last = np.searchsorted(frequencies, [150.0, min(4000.0, sr / 2)])
@@ -56,7 +59,11 @@ def tuning(power: np.ndarray, greatest: np.ndarray, n_frames: int, sr: int, n_ff
     places = np.empty(max(0, last - first + 1) // 2 * n_frames)
     powers = np.empty(len(places), np.float32)
     found = _peaks(power, greatest, n_frames, first, last, places, powers)
-    if not found:
+    return (places[:found] * sr / n_fft).astype(np.float32), powers[:found].copy()
+
+
+def tuning(pitches: np.ndarray, powers: np.ndarray) -> float:
+    """Return `librosa.estimate_tuning` of a spectrogram's `peaks`, in parts of a semitone."""
+    if not pitches.size:
         return 0.0
-    loud = powers[:found] >= np.median(powers[:found])
-    return librosa.pitch_tuning((places[:found][loud] * sr / n_fft).astype(np.float32))
+    return librosa.pitch_tuning(pitches[powers >= np.median(powers)])

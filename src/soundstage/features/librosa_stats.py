@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 from pydantic import PositiveInt
 
+from soundstage import paged
 from soundstage.dsp.clip_descriptors import (
     ClipDescriptors,
     Convention,
@@ -83,7 +84,8 @@ def librosa_stats(
     """
     if y.size == 0:
         raise ValueError("no samples")
-    librosa.util.valid_audio(y)
+    for some in paged.blocks(y):
+        librosa.util.valid_audio(y[some])
     describe = clip_descriptors if in_tiles(y.size, n_fft, hop_length) else _by_librosa
     *descriptors, tempo, mfcc = describe(y, sr, n_fft, hop_length, convention)
     statistics = [moments(x) for x in (*descriptors, *mfcc)]
