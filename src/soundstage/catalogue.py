@@ -39,7 +39,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import diagnostics, fingerprint, listing, paths, registry, tracks
+from soundstage import (
+    diagnostics,
+    fingerprint,
+    listing,
+    paths,
+    registry,
+    tracks,
+    untrusted_parquet,
+)
 from soundstage.diagnostics import Finding
 from soundstage.errors import SoundstageError
 from soundstage.files import write_json, write_parquet
@@ -186,7 +194,7 @@ def index(dataset: Component, labels: Labels) -> None:
     What is odd goes to `data/warnings/index.parquet`, and how often, what `fetch` found included,
     to `metrics/ingest/tracks.json`, with the numbers of tracks and of genres, or of tags.
     """
-    files = pl.read_parquet(paths.FILES)
+    files = untrusted_parquet.read(paths.FILES)[0]
     make = _module(dataset).tracks
     made = make(files["path"].to_list(), metadata(dataset), **_arguments(make, dataset))
     table, findings = tracks.indexed(made, files, labels)
@@ -194,7 +202,7 @@ def index(dataset: Component, labels: Labels) -> None:
     found = _say("index", findings)
     write_parquet(paths.TRACKS, table)
     target = tracks.target_of(table, "auto")
-    of_fetch = pl.read_parquet(paths.WARNINGS / "fetch.parquet")
+    of_fetch = untrusted_parquet.read(paths.WARNINGS / "fetch.parquet")[0]
     counted = {
         "dataset": dataset.name,
         "tracks": len(table),
@@ -254,10 +262,10 @@ class Supply:
         self.names: dict[str, str] = {}
         self.digest = ""
         if self._file.exists():
-            table = pl.read_parquet(self._file).sort("key")
+            table, words = untrusted_parquet.read(self._file)
+            table = table.sort("key")
             self.names = dict(table.select("key", "name").iter_rows())
-            code = pl.read_parquet_metadata(self._file)["code"]
-            self.digest = fingerprint.digest([code, table.rows()])
+            self.digest = fingerprint.digest([words["code"], table.rows()])
 
     def reader(self, columns: Sequence[str]) -> Callable[[str], np.ndarray | None]:
         """Return a function from a clip's content hash to its array, in the order of `columns`.

@@ -19,6 +19,7 @@ from soundstage import (
     numba_cache,
     paths,
     registry,
+    untrusted_parquet,
     verdicts,
 )
 from soundstage.committed import committed_shards
@@ -36,7 +37,9 @@ from soundstage.terminal import shown
 
 def _paths(listing: Path, keys: Sequence[str]) -> dict[str, str]:
     """Return, of some content hashes, hash -> the first path that has it."""
-    table = pl.read_parquet(listing, columns=["path", "key"]).filter(pl.col("key").is_in(keys))
+    table = untrusted_parquet.read(listing, columns=["path", "key"])[0].filter(
+        pl.col("key").is_in(keys)
+    )
     first = table.sort("path").unique("key", keep="first", maintain_order=True)
     return dict(first.select("key", "path").iter_rows())
 
@@ -94,7 +97,7 @@ def decode(params: Params, name: str) -> dict[str, Any]:
         data set knows to be broken; lists the files.
     """
     waveform, limits = params.top.waveforms[name], params.top.decode
-    listing = pl.read_parquet(paths.FILES)
+    listing = untrusted_parquet.read(paths.FILES)[0]
     decoder = _Decode(
         catalogue.root(params.dataset),
         paths.FILES.resolve(),
@@ -150,7 +153,7 @@ def _verdicts(params: Params, name: str, files: pl.DataFrame) -> dict[str, Any]:
 def _of_others(folder: Path, name: str) -> list[tuple[str, pl.DataFrame]]:
     """Return the tables that a folder holds of other waveforms than `name`, by waveform."""
     files = sorted(folder.glob("[!.]*.parquet"))
-    return [(file.stem, pl.read_parquet(file)) for file in files if file.stem != name]
+    return [(file.stem, untrusted_parquet.read(file)[0]) for file in files if file.stem != name]
 
 
 # What features use of libraries that load their parts on first use.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from soundstage import containers
+from soundstage import containers, untrusted_parquet
 from soundstage.errors import SoundstageError
 from soundstage.file_names import ENDINGS, ending, is_audio, is_left_out
 from soundstage.files import write_parquet
@@ -140,7 +140,7 @@ def list_files(
         raise SoundstageError(f"{root}: no such folder; set the data set's `root` in params.yaml")
     known = {}
     if memory.exists():
-        known = {row[:4]: row[4] for row in pl.read_parquet(memory).iter_rows()}
+        known = {row[:4]: row[4] for row in untrusted_parquet.read(memory)[0].iter_rows()}
     inside = root.resolve()
     rows: list[tuple[str, int, str | None, str | None]] = []
     marks: list[tuple[str, int, int, int, str]] = []
@@ -204,7 +204,7 @@ def _is_listed(file: Path, endings: Collection[str], inside: Path) -> bool:
 
 def remembered(memory: Path) -> pl.DataFrame | None:
     """Return path and key of what the last listing read; None where there was none."""
-    return pl.read_parquet(memory, columns=["path", "key"]) if memory.exists() else None
+    return untrusted_parquet.read(memory, columns=["path", "key"])[0] if memory.exists() else None
 
 
 def summary(old: pl.DataFrame | None, new: pl.DataFrame) -> str:

@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from soundstage import registry
+from soundstage import registry, untrusted_parquet
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.params import Split
@@ -292,7 +292,6 @@ def write(parts: Parts, path: Path) -> None:
 
 def read(path: Path) -> Parts:
     """Read parts from a Parquet file."""
-    if not path.exists():
-        raise SoundstageError(f"{path}: no such file; run `dvc repro split`")
-    about = json.loads(pl.read_parquet_metadata(path)["soundstage"])
-    return Parts(about["name"], Split(**about["split"]), pl.read_parquet(path))
+    table, words = untrusted_parquet.read(path, "run `dvc repro split`")
+    about = json.loads(words["soundstage"])
+    return Parts(about["name"], Split(**about["split"]), table)

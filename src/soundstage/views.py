@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from soundstage import cuts, hearing
+from soundstage import cuts, hearing, untrusted_parquet
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.params import Cut, Segment
@@ -292,7 +292,8 @@ def read(path: str | Path) -> View:
     path = Path(path)
     if not path.exists():
         raise SoundstageError(f"{path}: no such view; run `dvc repro views@{path.stem}`")
-    about, rows = json.loads(pl.read_parquet_metadata(path)["soundstage"]), pl.read_parquet(path)
+    rows, words = untrusted_parquet.read(path, f"run `dvc repro views@{path.stem}`")
+    about = json.loads(words["soundstage"])
     if rows.schema.keys() != SCHEMA.keys() or about.keys() != {f.name for f in fields(About)}:
         raise SoundstageError(
             f"{path}: written by another version of soundstage; run `dvc repro views@{path.stem}`"

@@ -4,10 +4,8 @@ import hashlib
 import subprocess
 import sys
 import time
-from io import BytesIO
 
 import numpy as np
-import polars as pl
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +13,6 @@ import pytest
 
 from soundstage.errors import SoundstageError
 from soundstage.store import shards
-from soundstage.store.parquet import read_texts
 from soundstage.store.rows import Rejection, Row
 from soundstage.store.shards import Shard
 
@@ -151,22 +148,6 @@ def test_any_byte_of_a_shard_may_be_another(path, seed):
     assert all(np.array_equal(array, known.get(key, array)) for key, array in found.items())
 
 
-def test_columns_of_any_table(path):
-    pl.DataFrame({"track": ["a", "b", "c"], "n": [1, 2, 3], "key": ["x", None, "x"]}).write_parquet(
-        path
-    )
-    assert read_texts(path, ("track", "key")) == [["a", "b", "c"], ["x", None, "x"]]
-    with pytest.raises(SoundstageError, match=r"a\.parquet: no readable table .*; run `dvc repro`"):
-        read_texts(path, ("track", "n"))
-    with pytest.raises(SoundstageError, match="no readable table"):
-        read_texts(path, ("track", "artist"))
-    content = BytesIO()
-    pq.write_table(pa.table({"track": repeated("a", 10**7)}), content)
-    path.write_bytes(content.getvalue())
-    with pytest.raises(SoundstageError, match="10000000 rows are in"):
-        read_texts(path, ("track",))
-
-
 def test_reading_starts_no_threads(path):
     """Those of pyarrow, beside polars, end a process by `terminate` now and then, at its exit."""
     write(path, table())
@@ -174,11 +155,9 @@ def test_reading_starts_no_threads(path):
 import sys
 from pathlib import Path
 import psutil
-from soundstage.store.parquet import read_texts
 from soundstage.store.shards import Shard
 before = psutil.Process().num_threads()
 Shard(Path(sys.argv[1]))
-read_texts(Path(sys.argv[1]), ("key",))
 print(psutil.Process().num_threads() - before)
 """
     command = [sys.executable, "-c", code, str(path)]

@@ -12,6 +12,7 @@ from soundstage.datasets import _separated
 from soundstage.errors import SoundstageError
 from soundstage.labels import MISSING, clean
 from soundstage.registry import nearest
+from soundstage.untrusted_parquet import DAMAGE, see_to_its_size, see_to_its_texts, texts_in
 
 _FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 _SHOWN = 5  # of the rows with the same mistake
@@ -50,10 +51,14 @@ class Rows:
     def _open_parquet(self) -> None:
         # Not by polars, which ends the process on some damaged files.
         try:
-            self._parquet = pq.ParquetFile(self.file)
+            said = pq.read_metadata(self.file)
+            self._size = self.file.stat().st_size
+            see_to_its_size(said, self._size)
+            # Not `opened`, which reads all of the file.
+            self._parquet = pq.ParquetFile(self.file, read_dictionary=texts_in(said))
             self.names = [f.name for f in self._parquet.schema_arrow if _is_column(f.type)]
             self.lines = range(1, self._parquet.metadata.num_rows + 1)
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except DAMAGE as error:
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> SoundstageError:
@@ -64,8 +69,10 @@ class Rows:
         if self._parquet is None:
             return [row[self._numbers[name]] for row in self._text]
         try:
-            column = self._parquet.read(columns=[name]).column(name)
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+            table = self._parquet.read(columns=[name], use_threads=False)
+            see_to_its_texts(table, self._size)
+            column = table.column(name)
+        except DAMAGE as error:
             raise self._damaged(error) from None
         if len(column) != len(self.lines):
             raise self._damaged(ValueError(f"{len(column)} of {len(self.lines)} rows"))

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from soundstage import stage
+from soundstage import stage, untrusted_parquet
 from soundstage.datasets import _render, _scores
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
@@ -129,7 +129,7 @@ def tracks(_files: Sequence[str], metadata: Mapping[str, Path]) -> pl.DataFrame:
     `tags` (list of str) are the instrument, drone, mode, metre and class of tempo. `artist` is a
     chorale's composer or a tune's collector, `album` the collection, `song` the piece.
     """
-    return pl.read_parquet(metadata[METADATA[0]])
+    return untrusted_parquet.read(metadata[METADATA[0]])[0]
 
 
 def _known(root: Path) -> tuple[list[str], str | None]:
@@ -137,16 +137,11 @@ def _known(root: Path) -> tuple[list[str], str | None]:
     table = root / METADATA[0]
     if not table.exists():
         return [], None
-    try:
-        made_as = pl.read_parquet_metadata(table).get(_MADE_AS)
-    except pl.exceptions.ComputeError:
-        made_as = None
-    if made_as is None:
-        raise SoundstageError(
-            f"{table}: not made by the data set demo, or damaged; give demo a folder of its own, "
-            "or delete the file"
-        )
-    return pl.read_parquet(table)["path"].to_list(), made_as
+    remedy = "give demo a folder of its own, or delete the file"
+    rows, words = untrusted_parquet.read(table, remedy)
+    if _MADE_AS not in words:
+        raise SoundstageError(f"{table}: not made by the data set demo; {remedy}")
+    return rows["path"].to_list(), words[_MADE_AS]
 
 
 def _in_parallel(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from soundstage import untrusted_parquet
 from soundstage.errors import SoundstageError
 from soundstage.files import write_parquet
 from soundstage.metrics.predictions import Predictions
@@ -72,8 +73,9 @@ def read(path: Path, part: str = "test", *, called: str | None = None) -> tuple[
     if not path.exists():
         raise SoundstageError(f"{called}: no such file; run `dvc repro evaluate`")
     try:
-        about = About(**json.loads(pl.read_parquet_metadata(path)["soundstage"]))
-        rows = pl.read_parquet(path).filter(part=part)
+        rows, words = untrusted_parquet.read(path)
+        about = About(**json.loads(words["soundstage"]))
+        rows = rows.filter(part=part)
         columns = [f"p_{name}" for name in about.classes]
         target = rows["target"].to_list()
         found = {
@@ -83,7 +85,7 @@ def read(path: Path, part: str = "test", *, called: str | None = None) -> tuple[
             "y_true": np.array(target, bool if about.target == "tags" else np.int64),
             "probability": rows.select(columns).to_numpy().astype(np.float64),
         }
-    except (pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
+    except (SoundstageError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
         raise SoundstageError(
             f"{called}: no predictions as this version writes them ({_first_line(error)}); "
             "run `dvc repro evaluate`"

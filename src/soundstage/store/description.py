@@ -9,7 +9,7 @@ from typing import Any
 
 from soundstage import fingerprint
 from soundstage.errors import SoundstageError
-from soundstage.store.regular import open_regular
+from soundstage.regular import open_regular
 from soundstage.store.rows import DTYPES, FORMAT, are_hex
 from soundstage.store.shards import suffix
 

@@ -8,10 +8,10 @@ from typing import Any, TypeGuard
 import numpy as np
 import polars as pl
 
+from soundstage import untrusted_parquet
 from soundstage.errors import SoundstageError
 from soundstage.registry import nearest
 from soundstage.store.description import read_index
-from soundstage.store.parquet import read_texts
 from soundstage.store.partition import shard_of
 from soundstage.store.rows import KEY_LENGTH, Rejection, are_hex
 from soundstage.store.shards import Shard
@@ -100,7 +100,7 @@ class Feature:
         tracks = self.folder.parent.parent / "tracks.parquet"
         if not tracks.exists():
             return {}
-        return dict(zip(*read_texts(tracks, ("track", "key")), strict=True))
+        return dict(untrusted_parquet.read(tracks, columns=("track", "key"))[0].iter_rows())
 
     def __getitem__(self, clip: str) -> np.ndarray:
         """Return a clip's array by track name (`blues.00000`) or content hash."""

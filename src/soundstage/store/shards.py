@@ -13,16 +13,16 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from soundstage import paged
 from soundstage.errors import SoundstageError
 from soundstage.files import whole_or_not_at_all, write_bytes
+from soundstage.regular import open_regular
 from soundstage.store import hdf5, parquet
-from soundstage.store.regular import open_regular
 from soundstage.store.reserved import reserved
 from soundstage.store.rows import KEY_LENGTH, OWN_COLUMNS, Rejection, Row, checksum, raw
 from soundstage.store.values import Rows, Sure, Values, checked
+from soundstage.untrusted_parquet import DAMAGE
 
 __all__ = ["KEY_LENGTH", "Rejection", "Row", "Shard", "checksum", "raw", "suffix", "write"]
 
@@ -73,18 +73,6 @@ def write(
         hdf5.write(file, rows, rejections, dtype, len(axes))
 
 
-# What h5py and pyarrow raise for a file with wrong bytes in it.
-_DAMAGE = (
-    OSError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RuntimeError,
-    MemoryError,
-    pa.ArrowException,
-)
-
-
 class Shard:
     """An open shard, read-only.
 
@@ -117,7 +105,7 @@ class Shard:
                 self._see_that_it_is_whole()
             is_table = path.suffix == ".parquet"
             content = parquet.read(stored) if is_table else hdf5.read(path, status)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             said = " ".join(str(error).split())
             raise SoundstageError(
                 f"{path}: not a readable shard ({said}); run `soundstage repair`"

@@ -17,9 +17,9 @@ import psutil
 
 from soundstage import fingerprint
 from soundstage.errors import SoundstageError
+from soundstage.regular import hexdigest
 from soundstage.store import shards
 from soundstage.store.description import Description
-from soundstage.store.regular import hexdigest
 from soundstage.store.shards import Rejection, Row, Shard
 
 # Reasons that may be the machine's and not the file's: tried again in every run.

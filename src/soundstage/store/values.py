@@ -17,7 +17,7 @@ import numpy as np
 
 from soundstage import paged
 from soundstage.errors import SoundstageError
-from soundstage.store.regular import hexdigest
+from soundstage.regular import hexdigest
 from soundstage.store.rows import digest, hasher, raw
 
 

@@ -2,11 +2,10 @@
 
 from io import StringIO
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from soundstage import catalogue, paths
+from soundstage import catalogue, paths, untrusted_parquet
 from soundstage.descriptions import describe
 from soundstage.errors import SoundstageError
 from soundstage.listing import audio_keys
@@ -36,7 +35,7 @@ def _of_other_clips(params: Params, feature: Feature) -> str:
     if not paths.FILES.exists():
         return ""
     supplied = catalogue.Supply(params.dataset, feature.index["name"]).names
-    listed = len({*audio_keys(pl.read_parquet(paths.FILES)), *supplied})
+    listed = len({*audio_keys(untrusted_parquet.read(paths.FILES)[0]), *supplied})
     known = sum(entry["rows"] + entry["rejected"] for entry in feature.index["shards"])
     return "" if known == listed else f"of {known} clips, where {listed} are listed"
 

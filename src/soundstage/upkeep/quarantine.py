@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from soundstage import catalogue, params, paths
+from soundstage import catalogue, params, paths, untrusted_parquet
 from soundstage.diagnostics import REFUSALS
 from soundstage.errors import SoundstageError
 from soundstage.terminal import shown
@@ -33,7 +33,7 @@ def tables() -> dict[str, pl.DataFrame]:
     dataset, found = catalogue.known().dataset, {}
     for waveform in params.load().top.waveforms:
         file = paths.QUARANTINE / f"{waveform}.parquet"
-        if file.exists() and _is_of(dataset, waveform, table := pl.read_parquet(file)):
+        if file.exists() and _is_of(dataset, waveform, table := untrusted_parquet.read(file)[0]):
             found[waveform] = table
     return found
 
@@ -43,7 +43,7 @@ def _is_of(dataset: str, waveform: str, table: pl.DataFrame) -> bool:
     # A decoding that found too much broken leaves its table, but no counts.
     if counts.exists() and json.loads(counts.read_text("utf-8"))["dataset"] != dataset:
         return False
-    listed = pl.read_parquet(paths.FILES)
+    listed = untrusted_parquet.read(paths.FILES)[0]
     return not len(table.join(listed, on=["path", "key"], how="anti", nulls_equal=True))
 
 

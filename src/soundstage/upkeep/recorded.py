@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from soundstage.errors import SoundstageError
-from soundstage.store.regular import hexdigest
+from soundstage.regular import hexdigest
 
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?")
 LOCK = Path("dvc.lock")

@@ -16,8 +16,8 @@ from soundstage.errors import SoundstageError
 from soundstage.extraction import decode, extract
 from soundstage.files import write_bytes
 from soundstage.params import Params
+from soundstage.regular import open_regular
 from soundstage.store.read import Feature
-from soundstage.store.regular import open_regular
 from soundstage.store.shelf import Shelf
 from soundstage.upkeep.recorded import Cached, Recorded, committed, project
 from soundstage.upkeep.verify import Claim, Report

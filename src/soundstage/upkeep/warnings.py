@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from soundstage import diagnostics, params, paths, views
+from soundstage import diagnostics, params, paths, untrusted_parquet, views
 from soundstage.diagnostics import WARNINGS
 from soundstage.terminal import shown
 from soundstage.upkeep import quarantine
@@ -43,6 +43,6 @@ def gathered(waveforms: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """
     files = [*sorted(paths.WARNINGS.glob("[!.]*.parquet"))]
     files += [paths.WARNED / f"{waveform}.parquet" for waveform in waveforms]
-    tables = [pl.read_parquet(file) for file in files if file.exists()]
+    tables = [untrusted_parquet.read(file)[0] for file in files if file.exists()]
     empty = diagnostics.table([])
     return pl.concat([empty, *tables]).unique(["code", "subject"]).sort("code", "subject")

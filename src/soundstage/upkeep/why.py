@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from soundstage import catalogue, paths
+from soundstage import catalogue, paths, untrusted_parquet
 from soundstage.descriptions import FILES, describe, sources
 from soundstage.errors import SoundstageError
 from soundstage.listing import content_hash
@@ -67,7 +65,7 @@ def _joined(reasons: list[str]) -> str:
 def _track(track: str) -> tuple[str, str]:
     if not paths.TRACKS.exists():
         raise SoundstageError(f"{paths.TRACKS}: no such file; run `dvc repro` first")
-    tracks = pl.read_parquet(paths.TRACKS, columns=["track", "path", "key"])
+    tracks = untrusted_parquet.read(paths.TRACKS, columns=["track", "path", "key"])[0]
     found = tracks.filter(track=track)
     if not len(found):
         raise SoundstageError(f"no track {track!r}; {nearest(track, tracks['track'])}")
