@@ -18,6 +18,7 @@ OURS = pl.DataFrame(
         "track": ["a", "b", None],
         "tags": [["u", "vé"], [], None],
         "nested": [[["q"], []], [], None],
+        "splits": [[{"split": "x", "part": "test"}], [], None],
         "target": [[True, False], [True, True], [False, False]],
         "n": [1, None, 3],
         "p": [0.1, 0.2, None],
@@ -78,7 +79,7 @@ def _lists(value, n):
         ),
         ({"when": pa.array([0], pa.duration("s"))}, "a column is of duration"),
         ({"bytes": pa.array([b"x"])}, "a column is of binary"),
-        ({"struct": pa.array([{"x": 1}])}, "a column is of struct"),
+        ({"struct": pa.array([[{"x": b"1"}]])}, "a column is of binary"),
     ],
     ids=["rows", "texts", "texts in lists", "duration", "binary", "struct"],
 )

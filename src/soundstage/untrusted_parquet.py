@@ -81,7 +81,7 @@ def read(
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return a table that this package wrote, and the words in its metadata.
 
-    Columns are texts, numbers, truths, and lists of these. All are read, or only those asked for.
+    Columns are texts, numbers, truths, and lists and structs of these. All are read, or only those asked for.
 
     Raises
     ------
@@ -120,17 +120,21 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _see_to_its_kind(kind: pa.DataType) -> None:
+    types = pa.types
     if _is_list(kind):
         _see_to_its_kind(kind.value_type)
+    elif types.is_struct(kind):
+        for field in kind.fields:
+            _see_to_its_kind(field.type)
     elif not (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_float32(kind)
-        or pa.types.is_float64(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_null(kind)
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
+        or types.is_integer(kind)
+        or types.is_float32(kind)
+        or types.is_float64(kind)
+        or types.is_boolean(kind)
+        or types.is_null(kind)
     ):
         raise TypeError(f"a column is of {kind}")
 
@@ -146,16 +150,19 @@ def see_to_its_texts(table: pa.Table, size: int) -> None:
 
     They have been read as entries of a dictionary.
     """
-    if sum(_text_bytes(table)) > max(FREE, TIMES * size):
+    leaves = [leaf for column in table.columns for part in column.chunks for leaf in _leaves(part)]
+    texts = [leaf for leaf in leaves if pa.types.is_dictionary(leaf.type)]
+    lengths = [pc.take(pc.binary_length(leaf.dictionary), leaf.indices) for leaf in texts]
+    if sum(pc.sum(each).as_py() or 0 for each in lengths) > max(FREE, TIMES * size):
         raise ValueError("its texts are larger than what is there of them")
 
 
-def _text_bytes(table: pa.Table) -> Iterator[int]:
-    """Yield how many bytes the texts of each part of a table take when they are written out."""
-    for column in table.columns:
-        for array in column.chunks:
-            while _is_list(array.type):
-                array = array.flatten()
-            if pa.types.is_dictionary(array.type):
-                lengths = pc.binary_length(array.dictionary)
-                yield pc.sum(pc.take(lengths, array.indices)).as_py() or 0
+def _leaves(array: pa.Array) -> Iterator[pa.Array]:
+    """Yield the flat arrays that an array of lists and structs is made of."""
+    if _is_list(array.type):
+        yield from _leaves(array.flatten())
+    elif pa.types.is_struct(array.type):
+        for field in array.flatten():
+            yield from _leaves(field)
+    else:
+        yield array
