@@ -81,7 +81,8 @@ def read(
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return a table that this package wrote, and the words in its metadata.
 
-    Columns are texts, numbers, truths, and lists and structs of these. All are read, or only those asked for.
+    Columns are texts, numbers, truths, and lists and structs of these. All are read, or only those
+    asked for.
 
     Raises
     ------

@@ -192,7 +192,7 @@ def test_a_table_of_others_is_not_touched(tmp_path):
     with pytest.raises(SoundstageError, match="give demo a folder of its own"):
         demo.fetch(tmp_path, tmp_path, {})
     (tmp_path / "tracks.parquet").write_bytes(b"torn")
-    with pytest.raises(SoundstageError, match="no readable table .*, or delete the file"):
+    with pytest.raises(SoundstageError, match=r"no readable table .*, or delete the file"):
         demo.fetch(tmp_path, tmp_path, {})
     assert (tmp_path / "song.wav").read_bytes() == b"theirs"
 
