@@ -292,6 +292,10 @@ def write(parts: Parts, path: Path) -> None:
 
 def read(path: Path) -> Parts:
     """Read parts from a Parquet file."""
-    table, words = untrusted_parquet.read(path, "run `dvc repro split`")
-    about = json.loads(words["soundstage"])
-    return Parts(about["name"], Split(**about["split"]), table)
+    table, about = untrusted_parquet.read_described(path, "run `dvc repro split`")
+    try:
+        return Parts(about["name"], Split(**about["split"]), table)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SoundstageError(
+            f"{path}: written by another version of soundstage; run `dvc repro split`"
+        ) from error

@@ -6,6 +6,7 @@ is read; texts are read as what they are stored as, numbers of an entry in a dic
 reads, and not polars, which ends the process on some damaged files.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,23 @@ def read(
         return pl.DataFrame(read.cast(schema)), words
     except DAMAGE as error:
         raise _refused(path, error, remedy) from error
+
+
+def read_described(
+    path: Path, remedy: str = "run `dvc repro`"
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return a table that this package wrote, and what it says of itself: a JSON object.
+
+    SoundstageError as `read` raises it, also where it says nothing.
+    """
+    rows, words = read(path, remedy)
+    try:
+        said = json.loads(words["soundstage"])
+        if not isinstance(said, dict):
+            raise TypeError("what it says of itself is no object")
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise _refused(path, error, remedy) from error
+    return rows, said
 
 
 def _refused(path: Path, error: Exception, remedy: str) -> SoundstageError:

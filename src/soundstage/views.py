@@ -292,9 +292,8 @@ def read(path: str | Path) -> View:
     path = Path(path)
     if not path.exists():
         raise SoundstageError(f"{path}: no such view; run `dvc repro views@{path.stem}`")
-    rows, words = untrusted_parquet.read(path, f"run `dvc repro views@{path.stem}`")
-    about = json.loads(words["soundstage"])
-    if rows.schema.keys() != SCHEMA.keys() or about.keys() != {f.name for f in fields(About)}:
+    rows, about = untrusted_parquet.read_described(path, f"run `dvc repro views@{path.stem}`")
+    if rows.schema != SCHEMA or about.keys() != {f.name for f in fields(About)}:
         raise SoundstageError(
             f"{path}: written by another version of soundstage; run `dvc repro views@{path.stem}`"
         )

@@ -54,7 +54,7 @@ def test_says_what_is_missing(rng, tmp_path):
         stored.read(path)
     found = random_predictions(rng, 6, 3)
     stored.write({"test": found}, about(found), path)
-    with pytest.raises(SoundstageError, match="holds no predictions of part 'valid'"):
+    with pytest.raises(SoundstageError, match="LookupError: none of part 'valid'"):
         stored.read(path, "valid")
     stored.table(found).write_parquet(path)  # without part and metadata
     with pytest.raises(SoundstageError, match="HEAD's p: no predictions as this version writes"):

@@ -73,27 +73,32 @@ def read(path: Path, part: str = "test", *, called: str | None = None) -> tuple[
     if not path.exists():
         raise SoundstageError(f"{called}: no such file; run `dvc repro evaluate`")
     try:
-        rows, words = untrusted_parquet.read(path)
-        about = About(**json.loads(words["soundstage"]))
+        rows, said = untrusted_parquet.read_described(path)
+        about = About(**said)
         rows = rows.filter(part=part)
-        columns = [f"p_{name}" for name in about.classes]
+        if not len(rows):
+            raise LookupError(f"none of part {part!r}")
         target = rows["target"].to_list()
-        found = {
-            "track": rows["track"].to_numpy().astype(str),
-            "segment": rows["segment"].to_numpy(),
-            "group": rows["group"].to_numpy().astype(str),
-            "y_true": np.array(target, bool if about.target == "tags" else np.int64),
-            "probability": rows.select(columns).to_numpy().astype(np.float64),
-        }
-    except (SoundstageError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
+        return (
+            Predictions(
+                track=rows["track"].to_numpy().astype(str),
+                segment=rows["segment"].to_numpy(),
+                group=rows["group"].to_numpy().astype(str),
+                y_true=np.array(target, bool if about.target == "tags" else np.int64),
+                probability=rows.select(f"p_{n}" for n in about.classes).to_numpy().astype(float),
+                classes=tuple(about.classes),
+                train_shares=np.array(about.train_shares, np.float64),
+            ),
+            about,
+        )
+    except (
+        *(SoundstageError, pl.exceptions.PolarsError),
+        *(LookupError, TypeError, ValueError, OverflowError),
+    ) as error:
         raise SoundstageError(
             f"{called}: no predictions as this version writes them ({_first_line(error)}); "
             "run `dvc repro evaluate`"
         ) from error
-    if not len(rows):
-        raise SoundstageError(f"{called}: holds no predictions of part {part!r}")
-    shares = np.array(about.train_shares, np.float64)
-    return Predictions(**found, classes=tuple(about.classes), train_shares=shares), about
 
 
 def _first_line(error: Exception) -> str:
