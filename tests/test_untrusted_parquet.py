@@ -55,6 +55,14 @@ def test_what_is_no_table_is_told_in_a_line_with_the_way_back(path):
         read(path, columns=("artist",))
 
 
+def test_a_text_that_is_none_is_refused(path):
+    pl.DataFrame({"track": ["abcdefgh"] * 3}).write_parquet(path, compression="uncompressed")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"abcdefgh", b"abc\xff\xfffgh"))
+    with pytest.raises(SoundstageError, match=r"no readable table .*UTF8"):
+        read(path)
+
+
 # Without the schema of Arrow, a column of repeated text is one of text.
 BARE = {"store_schema": False, "dictionary_pagesize_limit": 2**22}
 

@@ -103,6 +103,7 @@ def read(
         with opened(stored, texts_in(said)) as table:
             read = table.read(schema.names, use_threads=False)
         see_to_its_texts(read, len(stored))
+        read.validate(full=True)  # that texts are UTF-8, above all
         words = {name.decode(): word.decode() for name, word in (said.metadata or {}).items()}
         return pl.DataFrame(read.cast(schema)), words
     except DAMAGE as error:
