@@ -31,9 +31,10 @@ PAGE = Path("docs/soak.md")
 HEAD = """# Kills
 
 Written by `python benchmarks/soak.py`, which kills DVC, the stage or a worker at random moments, in
-the workspace, with `--temp` or in the queue, and checks each time what is left. A run a line; each
-ended without a fault. "Too late" came those kills that found the work already done; "in its first
-second" died a stage, or a worker, that imported its libraries, or the DVC above such a stage.
+the workspace, with `--temp` or in the queue, and checks each time what is left. A run that ends
+without a fault is a line; one that finds a fault ends there, without. "Too late" came those kills
+that found the work already done; "in its first second" died a stage, or a worker, that imported its
+libraries, or the DVC above such a stage.
 
 """
 
