@@ -35,11 +35,13 @@ def _is_dvc(words: list[str]) -> bool:
     return any(Path(word).name.partition(".")[0] == "dvc" for word in words)
 
 
-def victim(project: Project, what: str, stage: str = "") -> list[psutil.Process]:
-    """Return the stage that runs now, or one of its workers, and with it what is to be killed.
+def victim(
+    project: Project, what: str, stage: str = ""
+) -> tuple[psutil.Process, psutil.Process] | None:
+    """Return the stage that runs now, or one of its workers, and the process that is to be killed.
 
-    That is the last one: the process itself, or the DVC process above it. Nothing is returned while
-    there is none, or only stages of another name than `stage`.
+    These are one, or the second is the DVC process above the stage. None while there is no such
+    process, or only stages of another name than `stage`.
     """
     with contextlib.suppress(*_ENDED):
         for process, words in processes(project).items():
@@ -48,11 +50,13 @@ def victim(project: Project, what: str, stage: str = "") -> list[psutil.Process]
                 continue
             if what == "worker":
                 workers = (p for p in process.children() if "popen_loky" in " ".join(p.cmdline()))
-                return list(workers)[:1]
+                worker = next(workers, None)
+                return (worker, worker) if worker else None
             if what == "dvc":
-                return [process, *[p for p in process.parents() if _is_dvc(p.cmdline())][:1]]
-            return [process]
-    return []
+                above = next((p for p in process.parents() if _is_dvc(p.cmdline())), None)
+                return (process, above) if above else None
+            return process, process
+    return None
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float = 0.05) -> None:
@@ -106,10 +110,11 @@ def kill(
         """Kill the process if it is there; return whether nothing is left to kill."""
         with contextlib.suppress(*_ENDED):
             if found := victim(project, what, stage):
-                born = found[0].create_time()
+                watched, killed = found
+                born = watched.create_time()
                 if stage:
                     time.sleep(max(born + delay - time.time(), 0))
-                found[-1].send_signal(signal.SIGKILL)
+                killed.send_signal(signal.SIGKILL)
                 ages.append(time.time() - born)
                 return True
         return run.poll() is not None and not processes(project)

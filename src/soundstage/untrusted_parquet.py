@@ -101,11 +101,11 @@ def read(
         for field in schema:
             _see_to_its_kind(field.type)
         with opened(stored, texts_in(said)) as table:
-            read = table.read(schema.names, use_threads=False)
-        see_to_its_texts(read, len(stored))
-        read.validate(full=True)  # that texts are UTF-8, above all
+            rows = table.read(schema.names, use_threads=False)
+        see_to_its_texts(rows, len(stored))
+        rows.validate(full=True)  # that texts are UTF-8, above all
         words = {name.decode(): word.decode() for name, word in (said.metadata or {}).items()}
-        return pl.DataFrame(read.cast(schema)), words
+        return pl.DataFrame(rows.cast(schema)), words
     except DAMAGE as error:
         raise _refused(path, error, remedy) from error
 

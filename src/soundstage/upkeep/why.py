@@ -63,8 +63,6 @@ def _joined(reasons: list[str]) -> str:
 
 
 def _track(track: str) -> tuple[str, str]:
-    if not paths.TRACKS.exists():
-        raise SoundstageError(f"{paths.TRACKS}: no such file; run `dvc repro` first")
     tracks = untrusted_parquet.read(paths.TRACKS, columns=["track", "path", "key"])[0]
     found = tracks.filter(track=track)
     if not len(found):
